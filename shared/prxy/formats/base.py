@@ -1,0 +1,162 @@
+"""What a wire format is: eight functions, four that serve a client and four that call a provider.
+
+                wire -> canonical   canonical -> wire
+    request     parse_request       render_request
+    response    parse_response      render_response
+    stream      decode_stream       encode_stream
+    error       parse_error         render_error
+
+Answering a client uses parse_request, render_response, encode_stream, render_error; calling a provider the other four.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgspec
+
+from prxy.canonical.errors import GatewayError, ProviderBadResponse, ProviderError
+from prxy.canonical.events import PartDelta, PartEnd, PartStart, StreamError, StreamEvent, UsageUpdate, Verbatim
+from prxy.canonical.loss import Loss
+from prxy.canonical.parts import Extras, Json, Part, Signature, Wire
+from prxy.canonical.request import ChatRequest
+from prxy.canonical.response import ChatResponse
+from prxy.canonical.stream import Stage
+from prxy.framing.frame import Frame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """A request body for a provider, and what could not be said in it."""
+
+    body: Wire
+    losses: tuple[Loss, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Framing(Protocol):
+    """How frames travel as bytes."""
+
+    media_type: str
+
+    def decoder(self) -> Stage[bytes, Frame]: ...
+    def encode(self, frame: Frame) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """One wire. A dialect of it is `dataclasses.replace(FORMAT, render_request=…)`."""
+
+    name: str
+    serves: tuple[str, ...]
+    """Paths of the gateway at which clients speak it."""
+    framing: Framing
+    fields: Mapping[str, str]
+    """Canonical name of a knob (`sampling.seed`) -> the client's own field, for warnings and errors."""
+    forwards: tuple[str, ...] = ()
+    """Client headers that travel to a provider of the same format."""
+    parse_request: Callable[[Wire, Mapping[str, str]], ChatRequest]
+    """Body and path parameters of the route. Raises InvalidRequest naming the field. `headers` are added by the caller."""
+    render_request: Callable[[ChatRequest], Rendered]
+    """Raises UnsupportedFeature where content, tools or the output format cannot be said."""
+    parse_response: Callable[[Wire], ChatResponse]
+    """Raises ProviderBadResponse."""
+    render_response: Callable[[ChatResponse, ChatRequest], Wire]
+    decode_stream: Callable[[], Stage[Frame, StreamEvent]]
+    encode_stream: Callable[[ChatRequest], Stage[StreamEvent, Frame]]
+    parse_error: Callable[[int, Json], ProviderError]
+    """Status and decoded body (None where it was not JSON). The message is the provider's own, not yet redacted."""
+    render_error: Callable[[GatewayError, str], tuple[int, Wire]]
+    """Error and request id -> HTTP status and body."""
+
+
+def own_fields(extras: Extras | None, name: str) -> Mapping[str, Json]:
+    """The unknown fields to give back, if this format made them."""
+    return extras.fields if extras is not None and extras.format == name else {}
+
+
+def spelt(extras: Extras | None, name: str, variant: str) -> bool:
+    """Whether this format parsed the value from the named variant."""
+    return extras is not None and extras.format == name and variant in extras.spelling
+
+
+def make_extras(name: str, fields: Mapping[str, Json], *spelling: str) -> Extras | None:
+    """Extras, or None where there is nothing to keep."""
+    return Extras(format=name, fields=fields, spelling=frozenset(spelling)) if fields or spelling else None
+
+
+def foreign_losses(extras: Extras | None, name: str, at: str = "") -> Iterator[Loss]:
+    """One loss for each unknown field of another format: this one cannot know what they mean."""
+    if extras is not None and extras.format != name:
+        for key in extras.fields:
+            yield Loss(field=f"{at}.{key}" if at else key, reason=f"{name} has no such field")
+
+
+_json = msgspec.json.Decoder()
+
+
+def decode_json(frame: Frame) -> Json:
+    """The JSON value of a frame. Raises ProviderBadResponse."""
+    try:
+        return _json.decode(frame.data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ProviderBadResponse("The provider sent an event that is not JSON.") from error
+
+
+def encode_json(value: Json) -> bytes:
+    return msgspec.json.encode(value)
+
+
+class PartTracker:
+    """Part boundaries for wires that have none: a part opens when its key is first seen and ends when told."""
+
+    def __init__(self) -> None:
+        self._open: dict[object, int] = {}
+        self._next = 0
+
+    def grow(
+        self, key: object, part: Part, delta: str = "", *, choice: int = 0, signature: Signature | None = None
+    ) -> Iterator[StreamEvent]:
+        """Add text to the part named `key`; `part` is how it begins, used only on first sight."""
+        if key not in self._open:
+            self._open[key] = self._next
+            yield PartStart(index=self._next, part=part, choice=choice)
+            self._next += 1
+        if delta or signature:
+            yield PartDelta(index=self._open[key], text=delta, signature=signature)
+
+    def index(self, key: object) -> int | None:
+        """Index of the open part of that name."""
+        return self._open.get(key)
+
+    def close(self, *keys: object) -> Iterator[StreamEvent]:
+        """End the named open parts, in the order in which they were opened; all of them when none is named."""
+        for key in [key for key in self._open if not keys or key in keys]:
+            yield PartEnd(index=self._open.pop(key))
+
+
+class Passthrough:
+    """Events -> the provider's own frames, for a client of the same format when no module rewrote the events."""
+
+    def __init__(self, encode_error: Stage[StreamEvent, Frame], *, hides_usage: bool) -> None:
+        self._encode_error = encode_error
+        self._hides_usage = hides_usage
+        self._only_usage = False
+
+    def feed(self, item: StreamEvent) -> Iterable[Frame]:
+        match item:
+            case Verbatim(value=frame):
+                hidden, self._only_usage = self._only_usage and self._hides_usage, False
+                return () if hidden else (frame,)
+            case UsageUpdate():
+                self._only_usage = True
+            case StreamError():
+                return self._encode_error.feed(item)
+            case _:
+                self._only_usage = False
+        return ()
+
+    def finish(self) -> Iterable[Frame]:
+        return ()

@@ -1,0 +1,1 @@
+"""Bytes <-> frames, sans I/O."""

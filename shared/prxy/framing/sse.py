@@ -1,0 +1,111 @@
+"""Server-sent events on bytes: https://html.spec.whatwg.org/multipage/server-sent-events.html (read 2026-11).
+
+Lines end in CR, LF or CRLF and nowhere else: U+2028 and U+0085 are ordinary characters inside data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prxy.canonical.errors import ProviderBadResponse
+from prxy.framing.frame import Frame
+
+MEDIA_TYPE = "text/event-stream"
+MAX_LINE_BYTES = 1 << 20
+_BOM = b"\xef\xbb\xbf"
+
+
+class SseDecoder:
+    """bytes -> Frame. `event* ; event = (field | comment)* blank`; one without data is dropped, as the standard says."""
+
+    def __init__(self) -> None:
+        self._first = True
+        self._after_cr = False
+        self._tail = b""
+        self._data: list[bytes] = []
+        self._size = 0
+        self._event = ""
+
+    def feed(self, item: bytes) -> Iterator[Frame]:
+        for line in self._lines(item):
+            if line:
+                self._field(line)
+            elif self._data:
+                yield self._dispatch()
+            else:
+                self._event = ""
+
+    def finish(self) -> Iterator[Frame]:
+        """End of input. A last event that lacks only its blank line is given out: some servers forget it."""
+        if self._tail:
+            self._field(self._tail)
+            self._tail = b""
+        if self._data:
+            yield self._dispatch()
+
+    def _lines(self, data: bytes) -> list[bytes]:
+        if self._after_cr and data[:1] == b"\n":
+            data = data[1:]
+            self._after_cr = False
+        if b"\r" in data:
+            self._after_cr = data.endswith(b"\r")
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        elif data:
+            self._after_cr = False
+        lines = (self._tail + data).split(b"\n")
+        if self._first:
+            self._strip_bom(lines)
+        self._tail = lines.pop()
+        if len(self._tail) > MAX_LINE_BYTES:
+            raise ProviderBadResponse("A line of the provider's stream is longer than 1 MB.")
+        return lines
+
+    def _strip_bom(self, lines: list[bytes]) -> None:
+        if len(lines) == 1 and _BOM.startswith(lines[0]):
+            return
+        lines[0] = lines[0].removeprefix(_BOM)
+        self._first = False
+
+    def _field(self, line: bytes) -> None:
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            self._size += len(value)
+            if len(value) > MAX_LINE_BYTES or self._size > MAX_LINE_BYTES:
+                raise ProviderBadResponse("An event of the provider's stream is longer than 1 MB.")
+            self._data.append(value)
+        elif name == b"event":
+            self._event = value.decode("utf-8", "replace")
+
+    def _dispatch(self) -> Frame:
+        frame = Frame(b"\n".join(self._data), self._event)
+        self._data, self._event, self._size = [], "", 0
+        return frame
+
+
+def encode_frame(frame: Frame) -> bytes:
+    """Frame -> bytes. Data must not hold CR; each LF begins a new data line."""
+    head = b"event: " + frame.event.encode() + b"\n" if frame.event else b""
+    if b"\n" in frame.data:
+        return head + b"".join(b"data: " + line + b"\n" for line in frame.data.split(b"\n")) + b"\n"
+    return head + b"data: " + frame.data + b"\n\n"
+
+
+def encode_comment(text: str) -> bytes:
+    """A line that clients skip. One newline: some take a blank line after a comment for an empty event."""
+    return b": " + text.encode() + b"\n"
+
+
+class _Sse:
+    """The framing as one value, for a format to name."""
+
+    media_type = MEDIA_TYPE
+
+    def decoder(self) -> SseDecoder:
+        return SseDecoder()
+
+    def encode(self, frame: Frame) -> bytes:
+        return encode_frame(frame)
+
+
+SSE = _Sse()
