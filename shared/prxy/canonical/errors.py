@@ -9,6 +9,7 @@
     ├── NotAuthenticated              401 authentication_error
     ├── NotPermitted                  403 permission_error
     ├── NotFound                      404 not_found
+    ├── IdempotencyConflict           409 idempotency_error
     ├── RateLimited                   429 rate_limit
     ├── CostLimitExceeded             429 cost_limit_per_…
     ├── StoreUnavailable              503 overloaded
@@ -111,6 +112,14 @@ class NotFound(GatewayError):
     status = 404
     type = "not_found"
     default_code = "unknown_route"
+
+
+class IdempotencyConflict(GatewayError):
+    """The same call is running already."""
+
+    status = 409
+    type = "idempotency_error"
+    default_code = "idempotency_in_progress"
 
 
 class RateLimited(GatewayError):

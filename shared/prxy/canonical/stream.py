@@ -1,6 +1,7 @@
 """Stages, and the two ways between a stream of events and a whole response.
 
-A stage is a pure machine: `feed` one item, get what it produced; `finish` once, at the end of the input. No I/O, no clock.
+A stage is a pure machine: `feed` one item, get what it produced; `finish` once, at the end of the input.
+No I/O, no clock.
 """
 
 from __future__ import annotations
@@ -142,10 +143,8 @@ class Fold:
 
     def add(self, event: StreamEvent) -> None:
         match event:
-            case PartDelta():
-                self._growing(event.index).add(event)
-            case PartStart():
-                self._parts[event.index] = _Growing(event)
+            case PartStart() | PartDelta():
+                self._grow(event)
             case StreamStart():
                 self._start = event
             case ChoiceEnd():
@@ -159,10 +158,22 @@ class Fold:
             case PartEnd() | Verbatim():
                 pass
 
-    def _growing(self, index: int) -> _Growing:
-        if index not in self._parts:
-            raise ProviderBadResponse(f"The stream continued part {index} before starting it.")
-        return self._parts[index]
+    def _grow(self, event: PartStart | PartDelta) -> None:
+        growing = self._parts.get(event.index)
+        match event, growing:
+            case PartDelta(), _Growing():
+                growing.add(event)
+            case PartStart(), None:
+                self._parts[event.index] = _Growing(event)
+            case PartDelta(), _:
+                raise ProviderBadResponse(f"The stream continued part {event.index} before starting it.")
+            case PartStart(), _:
+                raise ProviderBadResponse(f"The stream started part {event.index} twice.")
+
+    @property
+    def billable(self) -> bool:
+        """Whether the usage seen is the final one, even if the stream broke behind it."""
+        return self.usage is not None and bool(self._ends)
 
     @property
     def response(self) -> ChatResponse:
@@ -223,7 +234,10 @@ def _unfold_part(index: int, part: Part, choice: int) -> Iterator[StreamEvent]:
 
 
 class OneAtATime:
-    """Holds back what belongs to a later part until the open one has ended, for wires whose blocks must not interleave."""
+    """Holds back what belongs to a later part until the open one has ended.
+
+    For wires whose blocks must not interleave and that have one choice.
+    """
 
     def __init__(self) -> None:
         self._open: int | None = None
@@ -240,7 +254,7 @@ class OneAtATime:
                 yield event
                 self._open = None
                 yield from self._next()
-            case ChoiceEnd() | StreamEnd():
+            case ChoiceEnd() | StreamEnd() | StreamError():
                 yield from self._close()
                 yield event
             case _:

@@ -58,7 +58,7 @@ class Format:
     forwards: tuple[str, ...] = ()
     """Client headers that travel to a provider of the same format."""
     parse_request: Callable[[Wire, Mapping[str, str]], ChatRequest]
-    """Body and path parameters of the route. Raises InvalidRequest naming the field. `headers` are added by the caller."""
+    """Body and path parameters of the route; the caller adds `headers`. Raises InvalidRequest naming the field."""
     render_request: Callable[[ChatRequest], Rendered]
     """Raises UnsupportedFeature where content, tools or the output format cannot be said."""
     parse_response: Callable[[Wire], ChatResponse]
@@ -143,19 +143,20 @@ class Passthrough:
     def __init__(self, encode_error: Stage[StreamEvent, Frame], *, hides_usage: bool) -> None:
         self._encode_error = encode_error
         self._hides_usage = hides_usage
-        self._only_usage = False
+        self._usage = self._content = False
 
     def feed(self, item: StreamEvent) -> Iterable[Frame]:
         match item:
             case Verbatim(value=frame):
-                hidden, self._only_usage = self._only_usage and self._hides_usage, False
+                hidden = self._hides_usage and self._usage and not self._content
+                self._usage = self._content = False
                 return () if hidden else (frame,)
             case UsageUpdate():
-                self._only_usage = True
+                self._usage = True
             case StreamError():
                 return self._encode_error.feed(item)
             case _:
-                self._only_usage = False
+                self._content = True
         return ()
 
     def finish(self) -> Iterable[Frame]:

@@ -16,7 +16,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class SseDecoder:
-    """bytes -> Frame. `event* ; event = (field | comment)* blank`; one without data is dropped, as the standard says."""
+    """bytes -> Frame. `event* ; event = (field | comment)* blank`; one without data is dropped, by the standard."""
 
     def __init__(self) -> None:
         self._first = True

@@ -1,0 +1,1 @@
+"""What is remembered between calls: one DynamoDB table behind ports named by purpose."""

@@ -1,0 +1,116 @@
+"""The run: start every gateway once, measure scenario by scenario in interleaved rounds, stop everything."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.cold import cold_starts
+from bench.findings import Findings, Growth, Samples, Start
+from bench.gateways.base import LOAD_CORE, Gateway, Place, Started, module_command
+from bench.measure import Effort, Sample, load, measure
+from bench.memory import grow
+from bench.processes import Command, NotAvailable, Running, free_port
+from bench.scenarios import SCENARIOS, Scenario
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What was asked for on the command line."""
+
+    command: str
+    scenarios: Sequence[Scenario]
+    gateways: Sequence[Gateway]
+    rounds: int
+    effort: Effort
+    memory_marks: Sequence[int]
+    cold_rounds: int
+
+
+def run(choice: Choice) -> Findings:
+    with tempfile.TemporaryDirectory() as folder, _upstream(Path(folder)) as place:
+        up, missing = _start_all(choice.gateways, place)
+        try:
+            samples = {scenario: _scenario(scenario, up, choice) for scenario in choice.scenarios}
+            growths = _growths(up, choice.memory_marks)
+        finally:
+            for started in up.values():
+                started.stop()
+        return Findings(
+            command=choice.command,
+            rounds=choice.rounds,
+            effort=choice.effort,
+            titles={gateway.name: gateway.title for gateway in choice.gateways},
+            samples=samples,
+            growths=growths,
+            starts=[*_start_times(up), *cold_starts(place, choice.cold_rounds)],
+            missing=missing,
+        )
+
+
+@contextmanager
+def _upstream(folder: Path) -> Iterator[Place]:
+    port = free_port()
+    place = Place(upstream_port=port, folder=folder)
+    command = Command(arguments=module_command("bench.upstream", port), env=place.environment())
+    running = Running(command, port, core=LOAD_CORE, patience_s=10)
+    try:
+        yield place
+    finally:
+        running.stop()
+
+
+def _start_all(gateways: Sequence[Gateway], place: Place) -> tuple[dict[Gateway, Started], dict[str, str]]:
+    up: dict[Gateway, Started] = {}
+    missing: dict[str, str] = {}
+    for gateway in gateways:
+        _say(f"start {gateway.title}")
+        folder = place.folder / gateway.name
+        folder.mkdir()
+        try:
+            up[gateway] = gateway.start(replace(place, folder=folder))
+        except NotAvailable as error:
+            missing[gateway.name] = str(error)
+            _say(f"  {error}")
+    return up, missing
+
+
+def _scenario(scenario: Scenario, up: Mapping[Gateway, Started], choice: Choice) -> Samples:
+    samples: dict[str, list[Sample]] = {gateway.name: [] for gateway in up}
+    for gateway, started in up.items():
+        load(gateway, started, scenario, Effort(seconds=min(choice.effort.seconds, 2), connections=4))
+    for number in range(choice.rounds):
+        for gateway, started in up.items():
+            sample = measure(gateway, started, scenario, choice.effort)
+            samples[gateway.name].append(sample)
+            _say(f"{scenario.key} round {number + 1} {gateway.name}: {_line(sample)}")
+    return samples
+
+
+def _line(sample: Sample) -> str:
+    cpu = "" if sample.cpu_s is None else f"{sample.cpu_s * 1e6:.0f} us CPU, "
+    trouble = f", {sample.failures} failures: {sample.reason}" if sample.failures else ""
+    return f"{cpu}{sample.per_second:.0f} answers/s, p50 {sample.p50_s * 1000:.2f} ms{trouble}"
+
+
+def _growths(up: Mapping[Gateway, Started], marks: Sequence[int]) -> dict[str, Growth]:
+    growths: dict[str, Growth] = {}
+    for gateway, started in up.items():
+        if started.process is not None and marks:
+            _say(f"memory of {gateway.title}")
+            growths[gateway.name] = grow(gateway, started, started.process, SCENARIOS[0], marks)
+    return growths
+
+
+def _start_times(up: Mapping[Gateway, Started]) -> Iterator[Start]:
+    for gateway, started in up.items():
+        if started.process is not None:
+            yield Start(title=gateway.title, ready_when="its port is open", seconds=[started.process.start_s])
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

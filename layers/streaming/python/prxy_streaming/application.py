@@ -1,0 +1,40 @@
+"""Finding the function's handler, as `_HANDLER` names it."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from prxy_streaming.invocation import Application
+
+
+class HandlerNotFound(Exception):
+    """`_HANDLER` names nothing, or something that is not a `Mangum(app)` object."""
+
+
+def load_application(handler: str) -> Application:
+    """Import the module, take the object. Raises HandlerNotFound, and whatever the module raises at import."""
+    module_name, _, attribute = handler.rpartition(".")
+    if not module_name:
+        raise HandlerNotFound(f"the handler {handler!r} must be written as module.attribute")
+    module = importlib.import_module(module_name.replace("/", "."))
+    application: Any = getattr(module, attribute, None)
+    if not (hasattr(application, "app") and hasattr(application, "infer")):
+        raise HandlerNotFound(
+            f"{handler} must be a Mangum(app) object: the streaming runtime takes its `app` and `infer`"
+        )
+    found: Application = application
+    return found
+
+
+def error_type(error: BaseException) -> str:
+    """The word under which Lambda files a failed start."""
+    match error:
+        case HandlerNotFound():
+            return "Runtime.HandlerNotFound"
+        case ImportError():
+            return "Runtime.ImportModuleError"
+        case SyntaxError():
+            return "Runtime.UserCodeSyntaxError"
+        case _:
+            return f"Runtime.{type(error).__name__}"

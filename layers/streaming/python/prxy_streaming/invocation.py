@@ -1,0 +1,131 @@
+"""One event as the Runtime API hands it over, and the ASGI scope it becomes."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from prxy_streaming.environment import Environment
+from prxy_streaming.runtime_api import Answer
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class Request(Protocol):
+    """What one of Mangum's handler classes makes of an event."""
+
+    @property
+    def scope(self) -> Scope: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+class Application(Protocol):
+    """A `Mangum(app)` object, as far as this runtime uses it."""
+
+    @property
+    def app(self) -> Callable[[Scope, Receive, Send], Awaitable[None]]: ...
+    def infer(self, event: Any, context: Any, /) -> Request: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    id: str
+    deadline_ms: int
+    """Epoch milliseconds. Lambda kills the process then, without a word before."""
+    function_arn: str
+    trace_id: str | None
+    token: str | None
+    """`Lambda-Runtime-Invocation-Id`, given back with every answer where Lambda sends it."""
+    tenant_id: str | None
+    client_context: Any
+    identity: Any
+    event: Any
+
+    @classmethod
+    def read(cls, answer: Answer) -> Invocation:
+        """Raises KeyError and ValueError where the Runtime API breaks its own word."""
+        headers = answer.headers
+        return cls(
+            id=headers["lambda-runtime-aws-request-id"],
+            deadline_ms=int(headers["lambda-runtime-deadline-ms"]),
+            function_arn=headers.get("lambda-runtime-invoked-function-arn", ""),
+            trace_id=headers.get("lambda-runtime-trace-id"),
+            token=headers.get("lambda-runtime-invocation-id"),
+            tenant_id=headers.get("lambda-runtime-aws-tenant-id"),
+            client_context=json.loads(headers.get("lambda-runtime-client-context") or "null"),
+            identity=json.loads(headers.get("lambda-runtime-cognito-identity") or "null"),
+            event=json.loads(answer.body),
+        )
+
+    @property
+    def returned_headers(self) -> Mapping[str, str]:
+        """What every answer to this invocation gives back."""
+        return {} if self.token is None else {"Lambda-Runtime-Invocation-Id": self.token}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The second argument of a Lambda handler, named as in the stock runtime; the app finds it as `aws.context`."""
+
+    aws_request_id: str
+    invoked_function_arn: str
+    function_name: str
+    function_version: str
+    memory_limit_in_mb: str
+    log_group_name: str
+    log_stream_name: str
+    client_context: Any
+    identity: Any
+    tenant_id: str | None
+    trace_id: str | None
+    deadline_ms: int
+
+    @classmethod
+    def of(cls, invocation: Invocation, environment: Environment) -> Context:
+        return cls(
+            aws_request_id=invocation.id,
+            invoked_function_arn=invocation.function_arn,
+            function_name=environment.function_name,
+            function_version=environment.function_version,
+            memory_limit_in_mb=environment.memory_limit_in_mb,
+            log_group_name=environment.log_group_name,
+            log_stream_name=environment.log_stream_name,
+            client_context=invocation.client_context,
+            identity=invocation.identity,
+            tenant_id=invocation.tenant_id,
+            trace_id=invocation.trace_id,
+            deadline_ms=invocation.deadline_ms,
+        )
+
+    def get_remaining_time_in_millis(self) -> int:
+        return max(self.deadline_ms - int(time.time() * 1000), 0)
+
+
+def open_request(invocation: Invocation, application: Application, environment: Environment) -> tuple[Scope, bytes]:
+    """The ASGI scope and the body of an event. Raises RuntimeError for an event that is no HTTP request.
+
+    Two keys of our own: `prxy.deadline`, epoch seconds at which Lambda ends the process, and `prxy.request_id`, the id
+    under which API Gateway logs the request.
+    """
+    request = application.infer(invocation.event, Context.of(invocation, environment))
+    scope = request.scope
+    scope["prxy.deadline"] = invocation.deadline_ms / 1000
+    scope["prxy.request_id"] = _request_id(invocation)
+    # 2.4 promises that `send` raises once nobody listens, as ours does; Starlette then needs no task to wait for it.
+    scope["asgi"] = {"version": "3.0", "spec_version": "2.4"}
+    return scope, request.body
+
+
+def _request_id(invocation: Invocation) -> str:
+    match invocation.event:
+        case {"requestContext": {"requestId": str(given)}}:
+            return given
+        case _:
+            return invocation.id

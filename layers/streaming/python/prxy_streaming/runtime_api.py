@@ -1,0 +1,129 @@
+"""The HTTP/1.1 client of the Runtime API: one keep-alive connection, one call at a time, chunks as they are made.
+
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html, read 2026-11.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_USER_AGENT = f"prxy-streaming/1 python/{platform.python_version()}"
+_VERSION = "/2018-06-01"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    """Lower-case names."""
+    body: bytes
+
+
+class RuntimeApi:
+    """Every method raises OSError or EOFError where the connection is refused or lost."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def get(self, path: str) -> Answer:
+        """Ask, and wait as long as it takes. A kept connection that was lost meanwhile is replaced once."""
+        kept = self._streams is not None
+        try:
+            return await self._exchange("GET", path, {}, b"")
+        except (OSError, EOFError):
+            self.close()
+            if not kept:
+                raise
+            return await self._exchange("GET", path, {}, b"")
+
+    async def post(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        return await self._exchange("POST", path, headers, body)
+
+    async def open(self) -> None:
+        """Connect unless a connection stands. After this, `begin` and `write` need not wait."""
+        if self._streams is not None:
+            reader, writer = self._streams
+            if not (reader.at_eof() or writer.is_closing()):
+                return
+            self.close()
+        host, _, port = self._address.rpartition(":")
+        self._streams = await asyncio.open_connection(host, int(port))
+
+    def begin(self, path: str, headers: Mapping[str, str], data: bytes) -> None:
+        """Start a POST whose body follows in chunks; `data` is the first of them and leaves together with the head."""
+        head = self._head("POST", path, {**headers, "Transfer-Encoding": "chunked"})
+        self._writer.write(head + _chunk(data))
+
+    def write(self, data: bytes) -> None:
+        self._writer.write(_chunk(data))
+
+    async def drain(self) -> None:
+        """Wait until the other side has taken all but 64 KiB: the app is held back to the speed of its reader."""
+        await self._writer.drain()
+
+    def end(self, trailers: Mapping[str, str]) -> None:
+        lines = "".join(f"{name}: {value}\r\n" for name, value in trailers.items())
+        self._writer.write(f"0\r\n{lines}\r\n".encode("latin-1"))
+
+    async def answer(self) -> Answer:
+        """Read what the Runtime API says to the call just written."""
+        reader, _ = self._connected
+        status, headers = await _read_head(reader)
+        if headers.get("transfer-encoding", "").lower() == "chunked":
+            body = await _read_chunked(reader)
+        else:
+            body = await reader.readexactly(int(headers.get("content-length", "0")))
+        if headers.get("connection", "").lower() == "close":
+            self.close()
+        return Answer(status=status, headers=headers, body=body)
+
+    def close(self) -> None:
+        """Drop the connection. May be called twice."""
+        if self._streams is not None:
+            self._streams[1].close()
+            self._streams = None
+
+    async def _exchange(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        await self.open()
+        length = {"Content-Length": str(len(body))} if method == "POST" else {}
+        self._writer.write(self._head(method, path, {**headers, **length}) + body)
+        await self._writer.drain()
+        return await self.answer()
+
+    def _head(self, method: str, path: str, headers: Mapping[str, str]) -> bytes:
+        fields = {"Host": self._address, "User-Agent": _USER_AGENT, **headers}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        return f"{method} {_VERSION}{path} HTTP/1.1\r\n{lines}\r\n".encode("latin-1")
+
+    @property
+    def _writer(self) -> asyncio.StreamWriter:
+        return self._connected[1]
+
+    @property
+    def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._streams is None:
+            raise ConnectionResetError("the connection to the Runtime API is closed")
+        return self._streams
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+async def _read_head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
+    first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    pairs = (line.partition(":") for line in lines if line)
+    return int(first.split(" ", 2)[1]), {name.strip().lower(): value.strip() for name, _, value in pairs}
+
+
+async def _read_chunked(reader: asyncio.StreamReader) -> bytes:
+    pieces: list[bytes] = []
+    while size := int((await reader.readline()).partition(b";")[0], 16):
+        pieces.append((await reader.readexactly(size + 2))[:-2])
+    while await reader.readline() not in {b"\r\n", b""}:
+        pass
+    return b"".join(pieces)

@@ -1,0 +1,89 @@
+"""Routes into one ASGI application: who answers which path, and in whose words an error is told."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.routing import Route, Router
+
+from prxy.api.http import App, Receive, Scope, Send, error_headers, send_json
+from prxy.canonical.errors import GatewayError, NotFound
+from prxy.canonical.parts import Wire
+
+ErrorRenderer = Callable[[GatewayError, str], tuple[int, Wire]]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mounted:
+    """An endpoint at its path."""
+
+    path: str
+    app: App
+    render_error: ErrorRenderer
+
+
+def create_app(mounted: Sequence[Mounted], render_error: ErrorRenderer, fallback: App | None = None) -> App:
+    """One application of many endpoints. `fallback` answers what no path matches; without one that is a 404."""
+    routes = [Route(m.path, endpoint=_Guarded(m.app, m.render_error)) for m in mounted]
+    router = Router(routes, redirect_slashes=False, default=_Guarded(fallback or _unknown, render_error))
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        else:
+            scope.setdefault("prxy.request_id", f"req_{os.urandom(12).hex()}")
+            await router(scope, receive, send)
+
+    return app
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+async def _unknown(scope: Scope, receive: Receive, send: Send) -> None:
+    raise NotFound(f"There is no route {scope['method'][:16]} {scope['path'][:200]}.")
+
+
+class _Guarded:
+    """Gives every answer its `x-request-id` and turns what an endpoint raises into the client's error shape."""
+
+    def __init__(self, app: App, render_error: ErrorRenderer) -> None:
+        self._app, self._render_error = app, render_error
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id: str = scope["prxy.request_id"]
+        started = False
+
+        async def named(message: MutableMapping[str, Any]) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode("latin-1"))]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, named)
+        except GatewayError as error:
+            if started:
+                raise
+            await self._refuse(error, request_id, named)
+        except Exception:
+            _log.exception("defect", extra={"request_id": request_id})
+            if started:
+                raise
+            await self._refuse(GatewayError(), request_id, named)
+
+    async def _refuse(self, error: GatewayError, request_id: str, send: Send) -> None:
+        status, body = self._render_error(error, request_id)
+        await send_json(send, status, body, error_headers(error))

@@ -1,0 +1,41 @@
+"""The admin API as one ASGI application with an OpenAPI document."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from prxy import __version__
+from prxy.api.control import keys
+from prxy.api.http import error_headers
+from prxy.api.routes import RENDER_ERROR
+from prxy.canonical.errors import GatewayError, InvalidRequest, MethodNotAllowed, NotFound
+from prxy.control import ControlPlane
+
+
+def create_control_app(plane: ControlPlane) -> FastAPI:
+    """Every admin route, with errors in the shape of the data plane."""
+    app = FastAPI(title="prxy", version=__version__, docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
+    app.include_router(keys.router(plane))
+    app.add_exception_handler(GatewayError, _refuse)
+    app.add_exception_handler(HTTPException, _refuse_http)
+    return app
+
+
+async def _refuse(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, GatewayError)
+    status, body = RENDER_ERROR(error, request.scope.get("prxy.request_id", ""))
+    return JSONResponse(body, status, error_headers(error))
+
+
+async def _refuse_http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    where = f"{request.method[:16]} {request.url.path[:200]}"
+    match error.status_code:
+        case 404:
+            return await _refuse(request, NotFound(f"There is no route {where}."))
+        case 405:
+            return await _refuse(request, MethodNotAllowed(f"{where} is not served; the path takes another method."))
+        case _:
+            return await _refuse(request, InvalidRequest(str(error.detail)))

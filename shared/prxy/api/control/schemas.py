@@ -1,0 +1,94 @@
+"""Bodies of the admin API. Unknown fields are refused: nothing about authority is taken from a body by accident."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from prxy.money.usd import nano_from_usd, usd_from_nano
+from prxy.store.records import ApiKey, KeyStatus, Limits
+
+Usd = Annotated[Decimal, Field(ge=0, max_digits=21, decimal_places=9)]
+Name = Annotated[str, StringConstraints(pattern=r"^[\w][\w .@:/+-]{0,127}$", strict=True)]
+Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,32}$", strict=True)]
+Pattern = Annotated[str, StringConstraints(min_length=1, max_length=256, strict=True)]
+Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LimitsBody(Strict):
+    """USD as a decimal string or a number; absent or null: no limit."""
+
+    per_request_usd: Usd | None = None
+    per_day_usd: Usd | None = None
+    per_month_usd: Usd | None = None
+    requests_per_minute: Count | None = None
+    concurrency: Annotated[int, Field(strict=True, ge=1, le=256)] | None = None
+
+
+class CreateKey(Strict):
+    name: Name
+    tenant: Name = "default"
+    pipeline: str | list[Any] | None = None
+    """As in `x-prxy-pipe`."""
+    mandatory: list[Word] = []
+    """Modules that run whatever the header says."""
+    modules: list[Word] | None = None
+    """Modules that a header may name; null allows all."""
+    models: list[Pattern] | None = None
+    """Model patterns that the key may call; null allows all."""
+    limits: LimitsBody = LimitsBody()
+    expires_at: Annotated[int, Field(strict=True, ge=0, le=2**40)] | None = None
+    """Epoch seconds."""
+
+
+def parse_limits(body: LimitsBody, default_per_day: Decimal | None) -> Limits:
+    per_day = body.per_day_usd if "per_day_usd" in body.model_fields_set else default_per_day
+    return Limits(
+        per_request_nano=_nano(body.per_request_usd),
+        per_day_nano=_nano(per_day),
+        per_month_nano=_nano(body.per_month_usd),
+        requests_per_minute=body.requests_per_minute,
+        concurrency=body.concurrency or Limits().concurrency,
+    )
+
+
+def _nano(usd: Decimal | None) -> int | None:
+    return None if usd is None else nano_from_usd(usd)
+
+
+def _usd(nano: int | None) -> str | None:
+    return None if nano is None else usd_from_nano(nano)
+
+
+_STATUS = {KeyStatus.ACTIVE: "active", KeyStatus.REVOKED: "revoked", KeyStatus.FROZEN: "frozen"}
+
+
+def describe_key(key: ApiKey) -> dict[str, Any]:
+    """A key as the admin API shows it: never its hash, never its secret."""
+    return {
+        "id": key.id,
+        "object": "key",
+        "name": key.name,
+        "tenant": key.tenant,
+        "status": _STATUS[key.status],
+        "prefix": f"prxy_{'admin' if key.admin else 'live'}_{key.id}",
+        "pipeline": key.pipeline,
+        "mandatory": list(key.mandatory),
+        "modules": None if key.modules is None else list(key.modules),
+        "models": None if key.models is None else list(key.models),
+        "limits": {
+            "per_request_usd": _usd(key.limits.per_request_nano),
+            "per_day_usd": _usd(key.limits.per_day_nano),
+            "per_month_usd": _usd(key.limits.per_month_nano),
+            "requests_per_minute": key.limits.requests_per_minute,
+            "concurrency": key.limits.concurrency,
+        },
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+    }

@@ -1,0 +1,155 @@
+"""A reply on its way out, streamed or whole, in the client's format."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import aclosing
+
+from prxy.api.http import Send, encode_headers, join, send_json
+from prxy.canonical.errors import GatewayError
+from prxy.canonical.events import StreamEnd, StreamError, StreamEvent, Verbatim
+from prxy.canonical.stream import Fold, Stage
+from prxy.formats.base import Format, Passthrough
+from prxy.framing.frame import Frame
+from prxy.framing.sse import encode_comment
+from prxy.money.usd import usd_from_nano
+from prxy.reply import Reply
+from prxy.upstream import Batch
+
+KEEPALIVE = encode_comment("keep-alive")
+
+
+async def answer(reply: Reply, format_: Format, keepalive_s: float, send: Send) -> None:
+    """Send a reply as its request asked for it. Raises GatewayError as long as nothing was sent."""
+    if reply.call.request.stream:
+        await _Stream(reply, format_, keepalive_s, send).run()
+    else:
+        await _answer_whole(reply, format_, send)
+
+
+async def _answer_whole(reply: Reply, format_: Format, send: Send) -> None:
+    fold, body = Fold(), b""
+    async with aclosing(reply.batches()) as batches:
+        async for batch in batches:
+            for event in batch:
+                match event:
+                    case StreamError(error=error):
+                        raise error
+                    case Verbatim(value=bytes(value)):
+                        body = value
+                    case _:
+                        fold.add(event)
+    headers = {**_headers(reply, format_), "x-prxy-cost-usd": _cost(reply)}
+    if body and reply.verbatim:
+        await send_json(send, 200, body, headers)
+    else:
+        await send_json(send, 200, format_.render_response(fold.response, reply.call.request), headers)
+
+
+class _Stream:
+    """Events -> bytes. The status is decided by the first batch, or by a spell of silence, which a comment ends."""
+
+    def __init__(self, reply: Reply, format_: Format, keepalive_s: float, send: Send) -> None:
+        self._reply, self._format, self._send = reply, format_, send
+        self._encoder: Stage[StreamEvent, Frame] = format_.encode_stream(reply.call.request)
+        self._keepalive_s = keepalive_s
+        self._loop = asyncio.get_running_loop()
+        self._last_write = self._loop.time()
+        self._beat: asyncio.Task[None] | None = None
+        self._timer = self._loop.call_later(keepalive_s, self._on_silence)
+        self._started = self._ended = False
+
+    async def run(self) -> None:
+        try:
+            async with aclosing(self._reply.batches()) as batches:
+                async for batch in batches:
+                    await self._pass_on(batch)
+        except GatewayError as error:
+            if not self._started:
+                raise
+            await self._pass_on((StreamError(error=error),))
+        finally:
+            self._timer.cancel()
+            if self._beat:
+                await self._beat
+
+    async def _pass_on(self, batch: Batch) -> None:
+        if not self._started:
+            self._begin(batch)
+        end = next((i for i, e in enumerate(batch) if isinstance(e, StreamEnd | StreamError)), None)
+        if end is None:
+            data = self._encoded(batch)
+        else:
+            comment = encode_comment(self._receipt()) if isinstance(batch[end], StreamEnd) else b""
+            data = self._encoded(batch[:end]) + comment + self._encoded(batch[end:])
+        if data:
+            await self._write(data, last=end is not None)
+
+    def _begin(self, batch: Batch) -> None:
+        """Choose the encoder by the first events. Raises the error that the reply begins with."""
+        for event in batch:
+            if isinstance(event, StreamError):
+                raise event.error
+            if isinstance(event, Verbatim) and isinstance(event.value, Frame) and self._reply.verbatim:
+                hides_usage = self._reply.call.request.include_usage is False
+                self._encoder = Passthrough(self._encoder, hides_usage=hides_usage)
+                return
+
+    def _encoded(self, events: Iterable[StreamEvent]) -> bytes:
+        feed, encode = self._encoder.feed, self._format.framing.encode
+        return b"".join([encode(frame) for event in events for frame in feed(event)])
+
+    def _receipt(self) -> str:
+        reply = self._reply
+        provider = reply.plan.target.provider.row.name if reply.plan else reply.cached_by
+        return f"prxy cost_usd={_cost(reply)} provider={provider} model={reply.model}"
+
+    async def _write(self, data: bytes, *, last: bool = False) -> None:
+        if self._ended:
+            return
+        if not self._started:
+            self._started = True
+            headers = {
+                "content-type": self._format.framing.media_type,
+                "cache-control": "no-cache",
+                **_headers(self._reply, self._format),
+            }
+            await self._send({"type": "http.response.start", "status": 200, "headers": encode_headers(headers)})
+        self._ended = last
+        self._last_write = self._loop.time()
+        await self._send({"type": "http.response.body", "body": data, "more_body": not last})
+
+    def _on_silence(self) -> None:
+        left_s = self._last_write + self._keepalive_s - self._loop.time()
+        if left_s <= 0:
+            self._beat = self._loop.create_task(self._write(KEEPALIVE))
+            left_s = self._keepalive_s
+        self._timer = self._loop.call_later(left_s, self._on_silence)
+
+
+def _headers(reply: Reply, format_: Format) -> dict[str, str]:
+    headers = {"x-prxy-model": reply.model}
+    if reply.cached_by:
+        headers["x-prxy-cache"] = reply.cached_by
+    plan = reply.plan
+    if plan:
+        headers["x-prxy-provider"] = plan.target.provider.row.name
+        if plan.losses:
+            headers["x-prxy-warnings"] = join(format_.fields.get(loss.field, loss.field) for loss in plan.losses)
+        if plan.chosen_output_limit is not None:
+            headers["x-prxy-max-tokens"] = str(plan.chosen_output_limit)
+    limit = reply.call.limits.requests_per_minute
+    if limit is not None and reply.payment:
+        headers["x-ratelimit-limit-requests"] = str(limit)
+        headers["x-ratelimit-remaining-requests"] = str(reply.payment.hold.requests_remaining or 0)
+        headers["x-ratelimit-reset-requests"] = f"{60 - reply.call.now % 60}s"
+    return headers
+
+
+def _cost(reply: Reply) -> str:
+    """USD as a decimal string; `unknown` where no price is known, 0 where no provider was called."""
+    if reply.payment is None:
+        return "0"
+    nano = reply.payment.cost_nano
+    return "unknown" if nano is None else usd_from_nano(nano)

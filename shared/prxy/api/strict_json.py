@@ -1,0 +1,123 @@
+"""Reading a client's body so that everybody downstream reads the same: UTF-8 JSON, no duplicates, no surprises.
+
+The decoder is fast and strict about syntax; what it lets pass (duplicate keys, depth, huge integers) is checked here.
+"""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+
+from prxy.canonical.errors import InvalidRequest
+from prxy.canonical.parts import Json, Wire
+
+MAX_DEPTH = 64
+MAX_NODES = 200_000
+_decoder = msgspec.json.Decoder()
+
+
+def parse_object(body: bytes) -> Wire:
+    """The JSON object of a body.
+
+    Raises InvalidRequest: invalid_json, invalid_encoding, invalid_type, duplicate_key, json_too_deep,
+    number_out_of_range.
+    """
+    value = _decode(body)
+    if not isinstance(value, dict):
+        raise _refusal("invalid_type", "The body must be a JSON object.")
+    if _count_keys(value) != _written_keys(body):
+        _name_duplicate(body)
+    return value
+
+
+def _decode(body: bytes) -> Json:
+    try:
+        return _decoder.decode(body)
+    except RecursionError as error:
+        raise _refusal("json_too_deep", f"The body is nested deeper than {MAX_DEPTH} levels.") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _explained(body, str(error)) from error
+
+
+def _explained(body: bytes, problem: str) -> InvalidRequest:
+    """Why the decoder refused a body, in words that help to mend it."""
+    if not _is_utf8(body):
+        return _refusal("invalid_encoding", "The body must be UTF-8.")
+    if _has_lone_surrogate(body):
+        return _refusal("invalid_encoding", "The body holds a lone surrogate (\\ud800 to \\udfff).")
+    if "out of range" in problem.lower():
+        return _refusal("number_out_of_range", "The body holds a number that no double can hold.")
+    if not body.strip():
+        return _refusal("invalid_json", "The body is empty; it must be a JSON object.")
+    return _refusal("invalid_json", f"The body is not valid JSON: {problem}.")
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return b"\x00" not in body
+
+
+def _written_keys(body: bytes) -> int:
+    """How many keys a valid JSON text writes: strings that a colon follows, counted on the bytes."""
+    unescaped = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    after_strings = unescaped.split(b'"')[2::2]
+    return sum(1 for text in after_strings if text.lstrip(b" \t\r\n")[:1] == b":")
+
+
+def _has_lone_surrogate(body: bytes) -> bool:
+    """Asked only of bodies that the decoder refused: the standard library reads such escapes without a word."""
+    try:
+        json.dumps(json.loads(body), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    except (ValueError, RecursionError):
+        return False
+    return False
+
+
+def _count_keys(root: Json) -> int:
+    """How many object members there are; bounds depth, size and integers on the way. No recursion."""
+    keys = nodes = 0
+    level: list[Json] = [root]
+    for _ in range(MAX_DEPTH):
+        below: list[Json] = []
+        for value in level:
+            if isinstance(value, dict):
+                keys += len(value)
+                below.extend(value.values())
+            elif isinstance(value, list):
+                below.extend(value)
+            elif isinstance(value, int) and not -(2**63) <= value < 2**64:
+                raise _refusal("number_out_of_range", "The body holds an integer of more than 64 bits.")
+        if not below:
+            return keys
+        nodes += len(below)
+        if nodes > MAX_NODES:
+            raise _refusal("invalid_json", f"The body holds more than {MAX_NODES} values.")
+        level = below
+    raise _refusal("json_too_deep", f"The body is nested deeper than {MAX_DEPTH} levels.")
+
+
+def _name_duplicate(body: bytes) -> None:
+    """The slow way, taken only when the counts differ: which key stands twice."""
+
+    def unique(pairs: list[tuple[str, Json]]) -> None:
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise InvalidRequest(
+                    f"The key '{key[:128]}' stands twice in one object. Send it once.",
+                    code="duplicate_key",
+                    param=key[:128],
+                )
+            seen.add(key)
+
+    json.loads(body, object_pairs_hook=unique)
+
+
+def _refusal(code: str, message: str) -> InvalidRequest:
+    return InvalidRequest(message, code=code)

@@ -1,0 +1,196 @@
+"""A request of another format, made into one that this wire allows: knobs, tools and instructions.
+
+What is left out without harm is told by `losses`; what cannot be left out is refused here.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from msgspec import structs
+
+from prxy.canonical.errors import InvalidRequest, UnsupportedFeature
+from prxy.canonical.parts import Text
+from prxy.canonical.request import (
+    ChatRequest,
+    FreeformTool,
+    FunctionTool,
+    HostedTool,
+    Instructions,
+    OutputFormat,
+    OutputKind,
+    ReasoningMode,
+    ReasoningOptions,
+    Sampling,
+    Tool,
+    ToolChoice,
+    ToolMode,
+)
+from prxy.formats.anthropic_messages.conversation import arrange
+from prxy.formats.anthropic_messages.words import NAME, STRING, is_safe_name
+from prxy.formats.base import make_extras
+
+_FORCED = frozenset({ToolMode.REQUIRED, ToolMode.NAMED, ToolMode.ALLOWED_REQUIRED})
+_NARROWED = frozenset({ToolMode.ALLOWED, ToolMode.ALLOWED_REQUIRED})
+LEAST_TOP_P_WHILE_THINKING = 0.95
+
+
+def fit(request: ChatRequest) -> ChatRequest:
+    """Raises InvalidRequest and UnsupportedFeature, naming the part or the field."""
+    reasoning = _reasoning(request.reasoning)
+    tools = _tools(request)
+    choice = _tool_choice(request.tool_choice, tools)
+    _refuse_forced_call_while_thinking(choice, reasoning)
+    return structs.replace(
+        request,
+        instructions=_instructions(request.instructions),
+        messages=arrange(request.messages),
+        tools=tools,
+        tool_choice=choice,
+        parallel_tool_calls=_parallel(request.parallel_tool_calls, choice, tools),
+        sampling=_sampling(request.sampling, reasoning),
+        reasoning=reasoning,
+        output=_output(request.output),
+        service_tier=None,
+    )
+
+
+def _instructions(instructions: Instructions | None) -> Instructions | None:
+    """One plain text stays a string, so that the prefix of a conversation is spelt the same in every turn."""
+    if instructions is None:
+        return None
+    for part in instructions.parts:
+        if not isinstance(part, Text):
+            raise UnsupportedFeature(
+                f"'{instructions.at}' holds more than text; the model takes only text as its instructions.",
+                param=instructions.at or None,
+            )
+    parts = tuple(part for part in instructions.parts if isinstance(part, Text) and part.text.strip())
+    if not parts:
+        return None
+    texts = tuple(Text(text=part.text, cache=part.cache) for part in parts)
+    return structs.replace(instructions, parts=texts, extras=make_extras(NAME, {}, *(STRING,) * (len(texts) == 1)))
+
+
+def _tools(request: ChatRequest) -> tuple[Tool, ...]:
+    choice = request.tool_choice
+    offered = request.tools
+    if choice is not None and choice.mode in _NARROWED:
+        offered = tuple(tool for tool in offered if isinstance(tool, FunctionTool) and tool.name in choice.names)
+    return tuple(_tool(tool) for tool in offered)
+
+
+def _tool(tool: Tool) -> Tool:
+    problem = _fault(tool)
+    if problem is not None:
+        at = tool.at or "tools"
+        raise UnsupportedFeature(f"The tool '{at}' {problem}", code="unsupported_parameter", param=at)
+    if not isinstance(tool, FunctionTool):
+        return tool
+    schema = tool.parameters or {"properties": {}}
+    typed = schema if "type" in schema else {"type": "object", **schema}
+    return structs.replace(tool, parameters=typed, strict=tool.strict or None)
+
+
+def _fault(tool: Tool) -> str | None:
+    match tool:
+        case FunctionTool(name=name):
+            return None if is_safe_name(name) else f"is named '{name[:64]}'; use 1 to 128 letters, digits, '_' and '-'."
+        case HostedTool(format=name):
+            return None if name == NAME else "is run by another vendor; offer a function in its place."
+        case FreeformTool():
+            return "takes free text; the model takes only tools with a JSON Schema. Make it a function."
+        case _:
+            assert_never(tool)
+
+
+def _tool_choice(choice: ToolChoice | None, tools: tuple[Tool, ...]) -> ToolChoice | None:
+    """Without tools there is nothing to choose from, and the provider refuses the field."""
+    if choice is None or tools:
+        return choice
+    if choice.mode in _FORCED:
+        raise InvalidRequest(
+            "'tool_choice' asks for a tool call but offers no such tool in 'tools'.", param="tool_choice"
+        )
+    return None
+
+
+def _parallel(parallel: bool | None, choice: ToolChoice | None, tools: tuple[Tool, ...]) -> bool | None:
+    """Parallel calls are the default, so only their absence is said, and only where calls are possible."""
+    if parallel is not False or not tools or (choice is not None and choice.mode is ToolMode.NONE):
+        return None
+    return False
+
+
+def _refuse_forced_call_while_thinking(choice: ToolChoice | None, reasoning: ReasoningOptions | None) -> None:
+    """Only auto and none go with a budget, by the page that `without_what_thinking_forbids` names."""
+    if choice is None or choice.mode not in _FORCED or reasoning is None or reasoning.mode is not ReasoningMode.ON:
+        return
+    raise InvalidRequest(
+        "'tool_choice' forces a tool call while 'reasoning' gives a thinking budget; the model does not do both. "
+        "Set tool_choice to auto or switch reasoning off.",
+        param="tool_choice",
+    )
+
+
+def is_thinking(reasoning: ReasoningOptions | None) -> bool:
+    return reasoning is not None and reasoning.mode in (ReasoningMode.ON, ReasoningMode.ADAPTIVE)
+
+
+def _sampling(sampling: Sampling, reasoning: ReasoningOptions | None) -> Sampling:
+    if sampling.max_output_tokens is None:
+        raise InvalidRequest(
+            "'max_tokens' is missing; the model needs a limit for its answer.", code="missing_field", param="max_tokens"
+        )
+    if sampling.n is not None and sampling.n > 1:
+        raise UnsupportedFeature(
+            f"'n' is {sampling.n}; the model gives one answer to a call. Leave it out, or call again for more.",
+            code="unsupported_parameter",
+            param="sampling.n",
+        )
+    fitted = structs.replace(
+        sampling,
+        temperature=None if sampling.temperature is None else min(sampling.temperature, 1),
+        stop=tuple(sequence for sequence in sampling.stop if sequence.strip()),
+    )
+    return without_what_thinking_forbids(fitted) if is_thinking(reasoning) else fitted
+
+
+def without_what_thinking_forbids(sampling: Sampling) -> Sampling:
+    """Temperature stays 1, top_k is not taken, top_p only from 0.95 on.
+
+    https://docs.claude.com/en/docs/build-with-claude/extended-thinking (read 2026-11)
+    """
+    keeps_top_p = sampling.top_p is not None and sampling.top_p >= LEAST_TOP_P_WHILE_THINKING
+    return structs.replace(sampling, temperature=None, top_k=None, top_p=sampling.top_p if keeps_top_p else None)
+
+
+def _reasoning(options: ReasoningOptions | None) -> ReasoningOptions | None:
+    """What the layer above chose: a budget, or an effort. Thoughts are shown unless the wire says otherwise."""
+    if options is None:
+        return None
+    include = True if options.include else None
+    budget = options.budget_tokens or 0
+    match options.mode:
+        case ReasoningMode.OFF:
+            return ReasoningOptions(mode=ReasoningMode.OFF)
+        case ReasoningMode.ON | None if budget > 0:
+            return ReasoningOptions(mode=ReasoningMode.ON, budget_tokens=budget, include=include)
+        case ReasoningMode.ON | ReasoningMode.ADAPTIVE:
+            return ReasoningOptions(mode=ReasoningMode.ADAPTIVE, effort=options.effort, include=include)
+        case None:
+            return None if options.effort is None else ReasoningOptions(effort=options.effort)
+
+
+def _output(output: OutputFormat | None) -> OutputFormat | None:
+    """The wire's format is always strict and has no name. A description goes into the schema, for the model to see."""
+    if output is None or output.kind is OutputKind.TEXT:
+        return None
+    if output.kind is OutputKind.JSON or output.schema is None:
+        raise UnsupportedFeature(
+            "The model cannot be held to JSON without a schema here. Give a JSON Schema for the output.",
+            code="unsupported_parameter",
+            param="output",
+        )
+    described = {} if output.description is None else {"description": output.description}
+    return OutputFormat(kind=OutputKind.SCHEMA, schema={**described, **output.schema})

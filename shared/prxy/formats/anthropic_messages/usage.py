@@ -1,0 +1,116 @@
+"""Token counts and stop reasons, both ways.
+
+The wire's `input_tokens` leaves out what was read from and written to the cache; the canonical count holds all of it.
+https://docs.claude.com/en/docs/build-with-claude/prompt-caching (read 2026-11)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prxy.canonical.errors import ProviderBadResponse
+from prxy.canonical.parts import Json, Wire
+from prxy.canonical.response import Finish, FinishReason, Usage
+from prxy.formats.anthropic_messages.words import NAME, STOP_REASONS, STOP_WORDS
+from prxy.formats.base import make_extras, own_fields
+
+_DETAILS = "output_tokens_details"
+_BREAKDOWN = "cache_creation"
+_HOUR = "ephemeral_1h_input_tokens"
+_KNOWN = frozenset(
+    {"input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "service_tier"}
+)
+CUMULATIVE = frozenset(
+    {"input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", _DETAILS}
+)
+"""Counts that `message_delta` states anew."""
+
+
+def parse_usage(usage: Json) -> Usage:
+    """Raises ProviderBadResponse where a count is no number of tokens."""
+    if not isinstance(usage, Mapping):
+        raise ProviderBadResponse("The answer's usage is not an object.")
+    read, written = _count(usage, "cache_read_input_tokens"), _count(usage, "cache_creation_input_tokens")
+    tier = usage.get("service_tier")
+    return Usage(
+        input_tokens=(_count(usage, "input_tokens") or 0) + (read or 0) + (written or 0),
+        output_tokens=_count(usage, "output_tokens") or 0,
+        cached_input_tokens=read,
+        cache_write_tokens=written,
+        cache_write_1h_tokens=_inner(usage, _BREAKDOWN, _HOUR),
+        reasoning_tokens=_inner(usage, _DETAILS, "thinking_tokens"),
+        service_tier=tier if isinstance(tier, str) else None,
+        extras=make_extras(NAME, {key: value for key, value in usage.items() if _is_more(key, value)}),
+    )
+
+
+def _is_more(key: str, value: Json) -> bool:
+    """Whether the canonical counts do not say it all."""
+    if key == _DETAILS and isinstance(value, Mapping):
+        return set(value) != {"thinking_tokens"}
+    return key not in _KNOWN and value is not None
+
+
+def _count(usage: Mapping[str, Json], name: str) -> int | None:
+    value = usage.get(name)
+    if value is not None and (type(value) is not int or value < 0):
+        raise ProviderBadResponse(f"The answer's usage says {name} in something else than a count.")
+    return value
+
+
+def _inner(usage: Mapping[str, Json], name: str, inner: str) -> int | None:
+    details = usage.get(name)
+    return _count(details, inner) if isinstance(details, Mapping) else None
+
+
+def render_usage(usage: Usage | None) -> Wire:
+    """The two counts that every client reads are always there."""
+    if usage is None:
+        return {"input_tokens": 0, "output_tokens": 0}
+    apart = (usage.cached_input_tokens or 0) + (usage.cache_write_tokens or 0)
+    said: Wire = {
+        "input_tokens": max(usage.input_tokens - apart, 0),
+        "cache_creation_input_tokens": usage.cache_write_tokens,
+        "cache_read_input_tokens": usage.cached_input_tokens,
+        _BREAKDOWN: _breakdown(usage),
+        "output_tokens": usage.output_tokens,
+        _DETAILS: None if usage.reasoning_tokens is None else {"thinking_tokens": usage.reasoning_tokens},
+        "service_tier": usage.service_tier,
+    }
+    return {**{key: value for key, value in said.items() if value is not None}, **own_fields(usage.extras, NAME)}
+
+
+def _breakdown(usage: Usage) -> Wire | None:
+    if usage.cache_write_1h_tokens is None:
+        return None
+    short = (usage.cache_write_tokens or 0) - usage.cache_write_1h_tokens
+    return {"ephemeral_5m_input_tokens": max(short, 0), _HOUR: usage.cache_write_1h_tokens}
+
+
+def parse_finish(word: Json, stop_sequence: Json, details: Json) -> Finish:
+    """A word from the future is an ordinary end."""
+    spoken = word if isinstance(word, str) else ""
+    return Finish(
+        reason=STOP_REASONS.get(spoken, FinishReason.STOP),
+        format=NAME,
+        wire_word=spoken,
+        stop_sequence=stop_sequence if isinstance(stop_sequence, str) else None,
+        explanation=_explanation(details),
+    )
+
+
+def _explanation(details: Json) -> str | None:
+    match details:
+        case {"explanation": str(words)}:
+            return words
+        case _:
+            return None
+
+
+def render_finish(finish: Finish) -> Wire:
+    word = STOP_WORDS[finish.reason]
+    if finish.format == NAME and finish.wire_word:
+        word = finish.wire_word
+    elif finish.reason is FinishReason.STOP and finish.stop_sequence is not None:
+        word = "stop_sequence"
+    return {"stop_reason": word, "stop_sequence": finish.stop_sequence}

@@ -1,0 +1,44 @@
+"""Google Gemini: generateContent and streamGenerateContent, v1beta.
+
+https://ai.google.dev/api/generate-content (read 2026-11)
+"""
+
+from __future__ import annotations
+
+from prxy.formats.base import Format
+from prxy.formats.gemini_generate.config import FIELDS
+from prxy.formats.gemini_generate.decode import decode_stream
+from prxy.formats.gemini_generate.encode import encode_stream
+from prxy.formats.gemini_generate.errors import parse_error, render_error
+from prxy.formats.gemini_generate.names import NAME
+from prxy.formats.gemini_generate.request import parse_request, render_request
+from prxy.formats.gemini_generate.response import parse_response, render_response
+from prxy.framing.sse import SSE
+
+__all__ = [
+    "FORMAT",
+    "NAME",
+    "decode_stream",
+    "encode_stream",
+    "parse_error",
+    "parse_request",
+    "parse_response",
+    "render_error",
+    "render_request",
+    "render_response",
+]
+
+FORMAT = Format(
+    name=NAME,
+    serves=("/v1beta/models/{model}:generateContent", "/v1beta/models/{model}:streamGenerateContent"),
+    framing=SSE,
+    fields=FIELDS,
+    parse_request=parse_request,
+    render_request=render_request,
+    parse_response=parse_response,
+    render_response=render_response,
+    decode_stream=decode_stream,
+    encode_stream=encode_stream,
+    parse_error=parse_error,
+    render_error=render_error,
+)

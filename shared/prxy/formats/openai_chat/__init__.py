@@ -1,0 +1,60 @@
+"""OpenAI Chat Completions. https://platform.openai.com/docs/api-reference/chat (read 2026-11)
+
+                wire -> canonical                   canonical -> wire
+    request     request_parse, message_parse        request_render, message_render, turns
+    response    response_parse                      response_render
+    stream      decode                              encode
+    error       errors                              errors
+
+`parts`, `media`, `tools` and `usage` hold both directions of what they are named after; `words` the tables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from prxy.formats.base import Format
+from prxy.formats.openai_chat.decode import StreamDecoder
+from prxy.formats.openai_chat.encode import StreamEncoder
+from prxy.formats.openai_chat.errors import parse_error, render_error
+from prxy.formats.openai_chat.request_parse import parse_request
+from prxy.formats.openai_chat.request_render import render_compatible_request, render_request
+from prxy.formats.openai_chat.response_parse import parse_response
+from prxy.formats.openai_chat.response_render import render_response
+from prxy.formats.openai_chat.words import FIELDS, NAME
+from prxy.framing.sse import SSE
+
+__all__ = [
+    "COMPATIBLE",
+    "FORMAT",
+    "NAME",
+    "decode_stream",
+    "encode_stream",
+    "parse_error",
+    "parse_request",
+    "parse_response",
+    "render_error",
+    "render_request",
+    "render_response",
+]
+
+decode_stream = StreamDecoder
+encode_stream = StreamEncoder
+
+FORMAT = Format(
+    name=NAME,
+    serves=("/v1/chat/completions",),
+    framing=SSE,
+    fields=FIELDS,
+    parse_request=parse_request,
+    render_request=render_request,
+    parse_response=parse_response,
+    render_response=render_response,
+    decode_stream=decode_stream,
+    encode_stream=encode_stream,
+    parse_error=parse_error,
+    render_error=render_error,
+)
+
+COMPATIBLE = replace(FORMAT, render_request=render_compatible_request)
+"""The same wire at vendors that follow it with the older words: `max_tokens`, `system`, texts as strings."""

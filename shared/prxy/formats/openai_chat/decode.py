@@ -1,0 +1,308 @@
+"""Stream of a provider: frames -> events.
+
+https://platform.openai.com/docs/api-reference/chat-streaming (read 2026-11)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import structs
+
+from prxy.canonical.errors import ProviderBadResponse, ProviderError, ProviderStreamInterrupted
+from prxy.canonical.events import (
+    ChoiceEnd,
+    PartDelta,
+    StreamEnd,
+    StreamError,
+    StreamEvent,
+    StreamStart,
+    UsageUpdate,
+)
+from prxy.canonical.parts import Json, Opaque, Part, Reasoning, Refusal, Text, ToolCall, Wire
+from prxy.canonical.response import Usage
+from prxy.canonical.stream import merge, with_text
+from prxy.formats.base import PartTracker, decode_json, make_extras
+from prxy.formats.openai_chat.errors import in_band_error
+from prxy.formats.openai_chat.response_parse import (
+    ENVELOPE,
+    audio_part,
+    content_piece,
+    created_at,
+    envelope_extras,
+    image_part,
+    is_image,
+    parse_call,
+    parse_finish,
+    string,
+)
+from prxy.formats.openai_chat.usage import parse_usage, usage_of
+from prxy.formats.openai_chat.words import NAME, REASONING_WORDS
+from prxy.framing.frame import Frame
+
+DONE = b"[DONE]"
+PASSING = frozenset(("obfuscation", "p", "error"))
+"""Not kept: the random filler of OpenAI and Mistral against guessing at lengths, and errors, which are read elsewhere."""
+CHOICE_FIELDS = frozenset(("index", "delta", "finish_reason", "message"))
+"""Read elsewhere; `message` is Perplexity's repetition of everything so far."""
+DELTA_FIELDS = frozenset(
+    ("role", *REASONING_WORDS, "content", "refusal", "tool_calls", "function_call", "audio", "images")
+)
+CALL_FIELDS = frozenset(("index", "id", "type", "function", "custom"))
+
+
+class _Choice:
+    """What is known of one choice while it streams."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.finish = ""
+        """The last finish_reason."""
+        self.keys: list[object] = []
+        self.alone: object = None
+        """Key of the open part that ends when another one begins: any but a tool call."""
+        self.begun: list[Part] = []
+        self.calls: dict[int, tuple[object, str]] = {}
+        """Wire index of a call -> its key and id."""
+        self.audio: Wire = {}
+        self.fields: Wire = {}
+        self.message: Wire = {}
+
+
+class StreamDecoder:
+    """prelude* chunk* ([DONE] | error | EOF)
+
+        prelude = no id, no choices (Azure's filter results); its fields join those of the first chunk
+        chunk   = usage? choice*      usage with or without choices; the last one counts
+        choice  = (delta | finish_reason)*
+
+    A text, thought or refusal ends when another part begins, a tool call with its choice. Choices end at [DONE] or EOF
+    and not at their finish_reason: Together sends calls after it, Azure's asynchronous filter its findings. Usage in a
+    chunk with choices is told at the end, so that a chunk told of by UsageUpdate alone is one that holds only usage.
+    Nothing is read after [DONE] or an error. EOF is an end where every choice has its finish_reason, else an
+    interruption. An error beside choices that have all finished (OpenRouter: "Token limit reached" after `length`)
+    explains their end and does not undo it.
+    """
+
+    def __init__(self) -> None:
+        self._tracker = PartTracker()
+        self._choices: dict[int, _Choice] = {}
+        self._started = self._done = False
+        self._said: Wire = {}
+        self._late: Wire = {}
+        self._usage: Usage | None = None
+        self._remark: str | None = None
+
+    def feed(self, item: Frame) -> Iterator[StreamEvent]:
+        if self._done:
+            return
+        if item.data.strip() == DONE:
+            yield from self._end()
+            return
+        chunk = decode_json(item)
+        if not isinstance(chunk, dict):
+            raise ProviderBadResponse("The provider sent an event that is not a JSON object.")
+        error = in_band_error(chunk)
+        if error is not None and not (chunk.get("choices") and self._has_finished()):
+            yield from self._fail(error)
+            return
+        if error is not None:
+            self._remark = error.message
+        yield from self._chunk(chunk)
+
+    def finish(self) -> Iterator[StreamEvent]:
+        if self._done:
+            return
+        if self._has_finished():
+            yield from self._end()
+            return
+        yield from self._fail(ProviderStreamInterrupted("The provider's stream stopped before its end."))
+
+    def _has_finished(self) -> bool:
+        return bool(self._choices) and all(choice.finish for choice in self._choices.values())
+
+    def _fail(self, error: ProviderError) -> Iterator[StreamEvent]:
+        self._done = True
+        if self._usage is not None:
+            yield UsageUpdate(usage=self._usage)
+        yield StreamError(error=error)
+
+    def _end(self) -> Iterator[StreamEvent]:
+        if not self._choices:
+            yield from self._fail(ProviderBadResponse("The provider's stream ended before it began."))
+            return
+        self._done = True
+        if self._usage is not None:
+            yield UsageUpdate(usage=self._usage)
+        for choice in self._choices.values():
+            yield from self._close(choice)
+        yield StreamEnd(extras=make_extras(NAME, self._late))
+
+    def _chunk(self, chunk: Wire) -> Iterator[StreamEvent]:
+        choices = _objects(chunk.get("choices"))
+        if chunk.keys() - ENVELOPE:
+            self._note(chunk)
+        if not self._started:
+            if not choices and not chunk.get("id"):
+                return
+            yield self._start(chunk)
+        usage = usage_of(chunk)
+        if usage is not None:
+            self._usage = parse_usage(usage, self._said.get("service_tier"))
+        if self._usage is not None and not choices:
+            yield UsageUpdate(usage=self._usage)
+            self._usage = None
+        for choice in choices:
+            yield from self._choice(choice)
+
+    def _note(self, chunk: Wire) -> None:
+        """Keep the unknown fields that say something new; before the start they are the start's."""
+        for name, value in envelope_extras(chunk, "chat.completion.chunk").items():
+            if value is None or name in PASSING or self._said.get(name) == value:
+                continue
+            self._said[name] = value
+            if self._started:
+                self._late[name] = value
+
+    def _start(self, chunk: Wire) -> StreamStart:
+        self._started = True
+        return StreamStart(
+            format=NAME,
+            id=string(chunk, "id"),
+            model=string(chunk, "model"),
+            created_at=created_at(chunk),
+            extras=make_extras(NAME, dict(self._said)),
+        )
+
+    def _choice(self, wire: Wire) -> Iterator[StreamEvent]:
+        number = _index(wire, 0)
+        choice = self._choices.get(number)
+        if choice is None:
+            choice = self._choices[number] = _Choice(number)
+        delta = _object(wire.get("delta"))
+        if delta:
+            yield from self._delta(choice, delta)
+        for name in wire.keys() - CHOICE_FIELDS:
+            if wire[name] is not None:
+                choice.fields = merge(choice.fields, {name: wire[name]})
+        choice.finish = string(wire, "finish_reason") or choice.finish
+
+    def _delta(self, choice: _Choice, delta: Wire) -> Iterator[StreamEvent]:
+        for word in REASONING_WORDS:
+            thought = string(delta, word)
+            if thought:
+                part = Reasoning(extras=make_extras(NAME, {}, word))
+                yield from self._grow(choice, "reasoning", part, thought)
+                break
+        if delta.get("content"):
+            yield from self._content(choice, delta["content"])
+        if string(delta, "refusal"):
+            yield from self._grow(choice, "refusal", Refusal(text=""), string(delta, "refusal"))
+        for position, call in enumerate(_objects(delta.get("tool_calls"))):
+            yield from self._call(choice, call, position)
+        if delta.keys() - DELTA_FIELDS or not delta.keys().isdisjoint(("function_call", "audio", "images")):
+            yield from self._rare(choice, delta)
+
+    def _content(self, choice: _Choice, content: Json) -> Iterator[StreamEvent]:
+        """A string, or pieces as Mistral sends them."""
+        if isinstance(content, str):
+            yield from self._grow(choice, "text", Text(text=""), content)
+            return
+        for piece in _objects(content):
+            match content_piece(piece):
+                case Reasoning(text=text) as part:
+                    yield from self._grow(choice, "reasoning", with_text(part, ""), text)
+                case Text(text=text) as part:
+                    yield from self._grow(choice, "text", with_text(part, ""), text)
+                case part:
+                    yield from self._whole(choice, part)
+
+    def _rare(self, choice: _Choice, delta: Wire) -> Iterator[StreamEvent]:
+        legacy = _object(delta.get("function_call"))
+        if legacy:
+            part = ToolCall(id="", name=string(legacy, "name"), extras=make_extras(NAME, {}, "function_call"))
+            yield from self._open(choice, "function_call", part, string(legacy, "arguments"))
+        if delta.get("audio"):
+            yield from self._audio(choice, _object(delta["audio"]))
+        for image in _objects(delta.get("images")):
+            yield from self._whole(choice, image_part(image) if is_image(image) else Opaque(format=NAME, value=image))
+        for name in delta.keys() - DELTA_FIELDS:
+            if delta[name] is not None:
+                choice.message = merge(choice.message, {name: delta[name]})
+
+    def _audio(self, choice: _Choice, audio: Wire) -> Iterator[StreamEvent]:
+        """Sound grows by deltas; what is said about it is told when it ends."""
+        said = {name: value for name, value in audio.items() if name != "data"}
+        if "transcript" in said:
+            said["transcript"] = string(choice.audio, "transcript") + string(said, "transcript")
+        choice.audio.update(said)
+        yield from self._open(choice, "audio", audio_part("", {}), string(audio, "data"))
+
+    def _call(self, choice: _Choice, call: Wire, position: int) -> Iterator[StreamEvent]:
+        """A delta of a call. Index, id and name may be repeated or missing; a new id under an index is a new call."""
+        index, id_ = _index(call, position), string(call, "id")
+        key, known_id = choice.calls.get(index, (None, ""))
+        parsed = parse_call(call)
+        if key is None or (id_ and known_id and id_ != known_id):
+            key = ("call", len(choice.begun))
+            choice.calls[index] = (key, id_)
+            rest = {name: value for name, value in call.items() if name != "index"}
+            yield from self._open(choice, key, with_text(parse_call(rest), ""), parsed.arguments)
+            return
+        yield from self._open(choice, key, parsed, parsed.arguments)
+        more = {name: call[name] for name in call.keys() - CALL_FIELDS if call[name] is not None}
+        at = self._tracker.index((choice.number, key))
+        if more and at is not None:
+            yield PartDelta(index=at, extras=make_extras(NAME, more))
+
+    def _grow(self, choice: _Choice, kind: str, part: Part, text: str) -> Iterator[StreamEvent]:
+        """Add to a part that stands alone."""
+        yield from self._open(choice, kind, part, text)
+        choice.alone = (choice.number, kind)
+
+    def _open(self, choice: _Choice, kind: object, part: Part, text: str) -> Iterator[StreamEvent]:
+        key = (choice.number, kind)
+        if self._tracker.index(key) is None:
+            if choice.alone is not None:
+                yield from self._tracker.close(choice.alone)
+                choice.alone = None
+            choice.keys.append(key)
+            choice.begun.append(part)
+        yield from self._tracker.grow(key, part, text, choice=choice.number)
+
+    def _whole(self, choice: _Choice, part: Part) -> Iterator[StreamEvent]:
+        kind = ("whole", len(choice.begun))
+        yield from self._open(choice, kind, part, "")
+        yield from self._tracker.close((choice.number, kind))
+
+    def _close(self, choice: _Choice) -> Iterator[StreamEvent]:
+        audio = self._tracker.index((choice.number, "audio"))
+        if audio is not None and choice.audio:
+            yield PartDelta(index=audio, extras=make_extras(NAME, choice.audio))
+        if choice.keys:
+            yield from self._tracker.close(*choice.keys)
+        kept = {**choice.fields, "message": choice.message} if choice.message else choice.fields
+        finish = parse_finish({**choice.fields, "finish_reason": choice.finish}, choice.begun)
+        finish = structs.replace(finish, explanation=self._remark)
+        yield ChoiceEnd(choice=choice.number, finish=finish, extras=make_extras(NAME, kept))
+
+
+def _objects(value: Json) -> list[Wire]:
+    """A list of objects, which may be absent."""
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise ProviderBadResponse("The provider sent a chunk in which a list of objects is something else.")
+    return value
+
+
+def _object(value: Json) -> Wire:
+    """An object, which may be absent."""
+    if value is not None and not isinstance(value, dict):
+        raise ProviderBadResponse("The provider sent a chunk in which an object is something else.")
+    return value or {}
+
+
+def _index(wire: Wire, missing: int) -> int:
+    index = wire.get("index")
+    return index if type(index) is int else missing

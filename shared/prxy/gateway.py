@@ -1,0 +1,49 @@
+"""Everything a call may touch, put together by `wiring`, and what it decided to send."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from prxy.canonical.loss import Loss
+from prxy.canonical.request import ChatRequest
+from prxy.canonical.stream import EventFilter
+from prxy.catalog import Catalog, ModelCard
+from prxy.formats.base import Format
+from prxy.pipeline.runner import Pipelines
+from prxy.providers.base import ConfiguredProvider
+from prxy.providers.transport import Deadlines, HttpRequest, Transport
+from prxy.routing import Target
+from prxy.store.ports import Keys, Ledger, ReasoningMemory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    pipelines: Pipelines
+    providers: Mapping[str, ConfiguredProvider]
+    catalog: Catalog
+    keys: Keys
+    ledger: Ledger
+    memory: ReasoningMemory
+    transport_of: Callable[[ConfiguredProvider], Transport]
+    deadlines: Deadlines
+    keepalive_s: float
+    """Silence after which a stream sends a comment."""
+    clock: Callable[[], float]
+    """Epoch seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One request to one provider, before it is sent."""
+
+    target: Target
+    card: ModelCard
+    format: Format
+    request: ChatRequest
+    """As adapted to the target; what the body was rendered from."""
+    losses: tuple[Loss, ...]
+    filter: EventFilter | None
+    http: HttpRequest
+    chosen_output_limit: int | None
+    """Output limit that the gateway chose, None where it is the client's own or there is none."""

@@ -1,0 +1,79 @@
+"""`prxy serve`: every route in one process, over an embedded DynamoDB unless another one is named."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import sys
+from contextlib import ExitStack
+from dataclasses import replace
+
+import uvicorn
+
+from prxy.local import dynamodb
+from prxy.local.keys import LocalKeys, local_keys, seed
+from prxy.providers import PROVIDERS
+from prxy.settings import ConfigurationError, Settings, from_environment
+from prxy.store.schema import TABLE
+from prxy.wiring import Planes, local_app, wire
+
+
+def serve_here(host: str, port: int) -> None:
+    """Serve until a signal comes. Raises ConfigurationError."""
+    settings = from_environment(PROVIDERS)
+    keys = local_keys(settings)
+    with ExitStack() as stack:
+        if settings.aws.dynamodb_url is None:
+            url = stack.enter_context(dynamodb.running())
+            aws = replace(settings.aws, dynamodb_url=url, access_key_id="local", secret_access_key="local")  # noqa: S106  # moto checks nothing
+            settings = replace(settings, aws=aws)
+        listening = stack.enter_context(_listen(host, port))
+        asyncio.run(_serve(settings, keys, listening))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        raise ConfigurationError(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port.") from error
+
+
+async def _serve(settings: Settings, keys: LocalKeys, listening: socket.socket) -> None:
+    planes = wire(settings)
+    await planes.table.create_table(TABLE)
+    await seed(keys, planes.control.administration, int(planes.control.clock()))
+    config = uvicorn.Config(
+        local_app(planes),
+        http="httptools",
+        loop="asyncio",
+        lifespan="off",
+        ws="none",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+    server = _Announcing(config, planes, keys)
+    try:
+        await server.serve(sockets=[listening])
+    finally:
+        await planes.aclose()
+
+
+class _Announcing(uvicorn.Server):
+    """Says where it listens, and with which keys, once it does."""
+
+    def __init__(self, config: uvicorn.Config, planes: Planes, keys: LocalKeys) -> None:
+        super().__init__(config)
+        self._keys = keys
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        assert sockets
+        host, port = sockets[0].getsockname()[:2]
+        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        line = {"ready": True, "url": url, "api_key": self._keys.ordinary.text, "admin_key": self._keys.admin.text}
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()

@@ -1,0 +1,48 @@
+"""Limits that a pipeline adds to the key's own."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+from msgspec import Meta, structs
+
+from prxy.money.usd import nano_from_usd
+from prxy.pipeline.base import Call, Module, ModuleOptions, OnFailure, Ports
+
+Usd = Annotated[Decimal, Meta(ge=0, le=1_000_000)]
+
+
+class CostGuard(Module):
+    """Tighten what a call may cost. The limits join the key's in one admission, so they hold under any concurrency."""
+
+    name = "cost-guard"
+    on_failure = OnFailure.REJECT
+
+    class Options(ModuleOptions, frozen=True, kw_only=True):
+        per_request: Usd | None = None
+        """USD that one call may cost at most."""
+        per_day: Usd | None = None
+        """USD that the key may spend in a UTC day."""
+        per_month: Usd | None = None
+        """USD that the key may spend in a UTC month."""
+
+    def __init__(self, options: Options, ports: Ports) -> None:
+        self._options = options
+
+    async def before(self, call: Call) -> Call:
+        options, limits = self._options, call.limits
+        tighter = structs.replace(
+            limits,
+            per_request_nano=_least(limits.per_request_nano, options.per_request),
+            per_day_nano=_least(limits.per_day_nano, options.per_day),
+            per_month_nano=_least(limits.per_month_nano, options.per_month),
+        )
+        return structs.replace(call, limits=tighter)
+
+
+def _least(limit_nano: int | None, usd: Decimal | None) -> int | None:
+    if usd is None:
+        return limit_nano
+    wish = nano_from_usd(usd)
+    return wish if limit_nano is None else min(limit_nano, wish)

@@ -1,0 +1,107 @@
+"""What one call is charged: admitted against the worst case, settled to the truth, exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from msgspec import structs
+
+from prxy.canonical.errors import InvalidRequest, StoreUnavailable
+from prxy.canonical.request import ChatRequest
+from prxy.canonical.response import Usage
+from prxy.catalog import ModelCard
+from prxy.money.bound import bound_nano, fit_output_cap
+from prxy.money.prices import cost_nano
+from prxy.store.ports import Ledger
+from prxy.store.records import Hold, Limits
+
+SETTLE_HOLDS_S = 1.0
+"""How long the terminal event may wait for the ledger; the write itself goes on behind it."""
+
+_log = logging.getLogger(__name__)
+
+
+class Payment:
+    """An admitted call. Ends in `settle` or `release`, whichever comes first; a second ending changes nothing."""
+
+    def __init__(self, ledger: Ledger, hold: Hold, card: ModelCard) -> None:
+        self.hold = hold
+        self.cost_nano: int | None = None
+        """What the call did cost; None while it is open, and where no price is known."""
+        self._ledger, self._card = ledger, card
+        self._writing: asyncio.Task[None] | None = None
+
+    @property
+    def open(self) -> bool:
+        return self._writing is None
+
+    async def settle(self, usage: Usage | None) -> None:
+        """Charge what was used; None: the outcome is unknown and the whole hold is charged. Waits 1 s at the most."""
+        if self._card.prices is None:
+            await self._end(0, None)
+        elif usage is None:
+            await self._end(None, self.hold.amount_nano)
+        else:
+            cost = cost_nano(self._card, usage)
+            await self._end(cost, cost)
+
+    async def release(self) -> None:
+        """Give the whole hold back: the provider was not reached, or refused."""
+        await self._end(0, 0)
+
+    async def _end(self, actual_nano: int | None, cost_nano: int | None) -> None:
+        if self._writing is None:
+            self.cost_nano = cost_nano
+            self._writing = asyncio.ensure_future(self._write(actual_nano))
+        await asyncio.wait({self._writing}, timeout=SETTLE_HOLDS_S)
+
+    async def _write(self, actual_nano: int | None) -> None:
+        try:
+            await self._ledger.settle(self.hold, actual_nano)
+        except StoreUnavailable:
+            _log.error(  # noqa: TRY400  # the cause is the store; the line is what reconciles the ledger
+                "settle_failed",
+                extra={"rid": self.hold.rid, "reserved_nano": self.hold.amount_nano, "actual_nano": actual_nano},
+            )
+
+    async def written(self) -> None:
+        """Wait until the ledger has the end of this call, however long its retries take."""
+        if self._writing is not None:
+            await self._writing
+
+
+def worst_case(card: ModelCard, request: ChatRequest, body: bytes, limits: Limits) -> int:
+    """The most that the provider may bill for the body, in nano-USD; 0 where no price is known and none is needed.
+
+    Raises InvalidRequest (model_price_unknown, cost_unbounded) where a USD limit meets a cost without an upper bound.
+    """
+    bound = bound_nano(card, request, body)
+    if bound is None and limits.money:
+        raise _unpriced(card, request.model[:128])
+    return bound or 0
+
+
+def _unpriced(card: ModelCard, model: str) -> InvalidRequest:
+    if card.prices is None:
+        return InvalidRequest(
+            f"No price is known for '{model}', and this call is under a USD limit. Use a model with a known price.",
+            code="model_price_unknown",
+            param="model",
+        )
+    return InvalidRequest(
+        f"What '{model}' may cost for this request has no upper bound, and this call is under a USD limit. "
+        "Set max_tokens, send media inline, and leave out tools that the provider runs.",
+        code="cost_unbounded",
+    )
+
+
+def affordable(request: ChatRequest, card: ModelCard, limits: Limits) -> ChatRequest:
+    """Cap the output where a USD limit applies and the client gave no cap: the model's maximum, or what the limit affords."""
+    if not limits.money or request.sampling.max_output_tokens is not None:
+        return request
+    caps = [x for x in (limits.per_request_nano, limits.per_day_nano, limits.per_month_nano) if x is not None]
+    cap = fit_output_cap(card, request, min(caps))
+    if cap is None:
+        return request
+    return structs.replace(request, sampling=structs.replace(request.sampling, max_output_tokens=cap))

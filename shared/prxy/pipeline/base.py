@@ -1,0 +1,90 @@
+"""What a module is, and what it sees of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import ClassVar
+
+from msgspec import Struct
+
+from prxy.canonical.errors import GatewayError
+from prxy.canonical.request import ChatRequest
+from prxy.canonical.response import ChatResponse
+from prxy.canonical.stream import EventFilter
+from prxy.store.ports import ResponseCache
+from prxy.store.records import ApiKey, Limits
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """One call on its way to a provider. Modules return a changed copy; after admission it is fixed."""
+
+    id: str
+    """Names the call everywhere: `x-request-id`, the hold, the usage record."""
+    now: int
+    """Epoch seconds at which it arrived."""
+    key: ApiKey
+    request: ChatRequest
+    limits: Limits
+    """The key's limits; a module may tighten, never widen them."""
+    provider_key: str | None = None
+    """The caller's own provider key, for this call only."""
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """How a call ended."""
+
+    response: ChatResponse | None = None
+    """The whole answer, also of a stream; None where it failed."""
+    error: GatewayError | None = None
+    cached: bool = False
+    """A module answered; no provider was called."""
+
+
+class OnFailure(StrEnum):
+    """What the runner does when a hook of the module breaks."""
+
+    SKIP = "skip"
+    """Log it and go on without the module: for conveniences."""
+    REJECT = "reject"
+    """Refuse the call: for guards."""
+
+
+class Ports(Struct, frozen=True, kw_only=True):
+    """What the composition root offers to modules."""
+
+    response_cache: ResponseCache
+
+
+class ModuleOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """Options of a module, as they stand in a pipeline spec."""
+
+
+class Module:
+    """One step of a pipeline. Every hook is optional; state between hooks belongs to the call, not to the module."""
+
+    name: ClassVar[str]
+    version: ClassVar[str] = "1"
+    on_failure: ClassVar[OnFailure]
+    Options: ClassVar[type[ModuleOptions]]
+
+    def __init__(self, options: ModuleOptions, ports: Ports) -> None:
+        """Keep what the hooks need. Called once for each call that runs the module."""
+
+    async def before(self, call: Call) -> Call | ChatResponse:
+        """Go on with a (changed) call, answer in the provider's place, or raise a GatewayError to refuse."""
+        return call
+
+    def filter(self, call: Call) -> EventFilter | None:
+        """A stage between the provider's events and the client, or None to leave them alone."""
+        return None
+
+    async def after(self, call: Call, outcome: Outcome) -> None:
+        """Awaited before the last byte is released, on every way out."""
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """One line of a pipeline spec."""
+
+    module: str
+    config: Mapping[str, object] = {}

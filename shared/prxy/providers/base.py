@@ -1,0 +1,146 @@
+"""What a provider is: an address, the way its key travels and the formats it speaks. No translation happens here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote, urlsplit
+
+import prxy
+from prxy.canonical.errors import InvalidRequest
+from prxy.formats.base import Format
+from prxy.providers.auth import Auth
+from prxy.providers.transport import Deadlines, HttpRequest, Transport
+
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,255}")
+_USER_AGENT = f"prxy/{prxy.__version__}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speaks:
+    """One format at one path."""
+
+    format: Format
+    path: str
+    """Appended to the base URL; `{model}` stands for the percent-quoted model."""
+    stream_path: str | None = None
+    """Where streams have a path of their own; it may end in a query."""
+    signs: bool = False
+    """Whether reasoning comes signed and must be given back with its signature."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    name: str
+    base_url: str | None
+    """None: every operator has an address of their own and must set it."""
+    auth: Auth
+    speaks: tuple[Speaks, ...]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Sent with every request unless the client's own wins."""
+    transport: Transport | None = None
+    """Its own way out, None for the gateway's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfiguredProvider:
+    """A provider as this deployment reaches it."""
+
+    row: Provider
+    base_url: str | None
+    key: str | None
+    """The operator's; tenants and callers may bring their own."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can be called with what the operator set."""
+        return self.base_url is not None and (self.key is not None or not self.row.auth.needs_key)
+
+
+def configure(
+    providers: Iterable[Provider], *, keys: Mapping[str, str], urls: Mapping[str, str]
+) -> Mapping[str, ConfiguredProvider]:
+    """Every provider by name, with the operator's keys and addresses. Raises ValueError for a bad <NAME>_BASE_URL."""
+    return {
+        row.name: ConfiguredProvider(
+            row=row,
+            base_url=_checked_url(row.name, urls[row.name]) if row.name in urls else row.base_url,
+            key=keys.get(row.name),
+        )
+        for row in providers
+    }
+
+
+def _checked_url(name: str, url: str) -> str:
+    """An address without its last slash. Never repeats what was set: it may hold a password."""
+    variable = f"{name.upper()}_BASE_URL"
+    try:
+        parts = urlsplit(url)
+        bad_port = parts.port == 0
+    except ValueError as error:
+        raise ValueError(f"{variable} is not a URL.") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname or bad_port:
+        raise ValueError(f"{variable} must be an absolute http or https URL.")
+    if parts.username is not None or "?" in url or "#" in url:
+        raise ValueError(f"{variable} must have no user, query or fragment; the key goes to {name.upper()}_API_KEY.")
+    if not re.fullmatch(r"[!-~]+", url) or "\\" in url or _climbs(parts.path):
+        raise ValueError(f"{variable} must be printable ASCII without spaces, backslashes or dot segments.")
+    return url.rstrip("/")
+
+
+def build_request(  # noqa: PLR0913  # each is one part of the request, by keyword
+    provider: ConfiguredProvider,
+    speaks: Speaks,
+    model: str,
+    *,
+    body: bytes,
+    credential: str | None = None,
+    stream: bool = False,
+    headers: Mapping[str, str] | None = None,
+    deadlines: Deadlines = Deadlines(),  # noqa: B008  # frozen
+) -> HttpRequest:
+    """The request that asks a provider; `headers` are the client's that travel. Raises InvalidRequest."""
+    return HttpRequest(
+        url=_url(provider, (stream and speaks.stream_path) or speaks.path, _checked_model(model)),
+        headers={
+            **provider.row.headers,
+            **{name.lower(): value for name, value in (headers or {}).items()},
+            "content-type": "application/json",
+            "accept": speaks.format.framing.media_type if stream else "application/json",
+            "user-agent": _USER_AGENT,
+            **(provider.row.auth.headers(credential) if credential else {}),
+        },
+        body=body,
+        deadlines=deadlines,
+    )
+
+
+def _checked_model(model: str) -> str:
+    if not _MODEL.fullmatch(model) or _climbs(model):
+        raise InvalidRequest(
+            "'model' must be 1 to 256 letters, digits and ._:/@-, beginning with a letter or digit and without '..'.",
+            code="invalid_model",
+            param="model",
+        )
+    return model
+
+
+def _climbs(path: str) -> bool:
+    return any(segment in (".", "..") for segment in path.split("/"))
+
+
+def _url(provider: ConfiguredProvider, template: str, model: str) -> str:
+    """Base and path, checked once they are one: quoting alone has never kept a model name inside its segment."""
+    base = provider.base_url
+    assert base is not None, "routing refuses providers without an address"
+    url = base + template.replace("{model}", quote(model, safe=""))
+    built, table = urlsplit(url), urlsplit(base + template.replace("{model}", "model"))
+    if (
+        built._replace(path="") != table._replace(path="")
+        or not built.path.startswith(urlsplit(base).path)
+        or built.path.count("/") != table.path.count("/")
+        or _climbs(built.path)
+    ):
+        raise InvalidRequest("'model' does not fit into the provider's address.", code="invalid_model", param="model")
+    return url

@@ -1,0 +1,44 @@
+"""Providers that speak OpenAI's Chat Completions: rows of data, each read from its vendor's documentation (2026-11)."""
+
+from __future__ import annotations
+
+from prxy.formats import openai_chat
+from prxy.providers.auth import Auth, bearer, in_header, none_needed
+from prxy.providers.base import Provider, Speaks
+
+
+def _row(name: str, base_url: str | None, auth: Auth = bearer) -> Provider:
+    return Provider(
+        name=name,
+        base_url=base_url,
+        auth=auth,
+        speaks=(Speaks(format=openai_chat.COMPATIBLE, path="/chat/completions"),),
+    )
+
+
+PROVIDERS = (
+    # https://console.groq.com/docs/openai
+    _row("groq", "https://api.groq.com/openai/v1"),
+    # https://docs.mistral.ai/api
+    _row("mistral", "https://api.mistral.ai/v1"),
+    # https://api-docs.deepseek.com
+    _row("deepseek", "https://api.deepseek.com"),
+    # https://docs.x.ai/docs/api-reference
+    _row("xai", "https://api.x.ai/v1"),
+    # https://openrouter.ai/docs/quickstart
+    _row("openrouter", "https://openrouter.ai/api/v1"),
+    # https://docs.together.ai/docs/openai-api-compatibility
+    _row("together", "https://api.together.xyz/v1"),
+    # https://docs.fireworks.ai/tools-sdks/openai-compatibility
+    _row("fireworks", "https://api.fireworks.ai/inference/v1"),
+    # https://inference-docs.cerebras.ai/resources/openai
+    _row("cerebras", "https://api.cerebras.ai/v1"),
+    # https://docs.perplexity.ai/guides/chat-completions-guide
+    _row("perplexity", "https://api.perplexity.ai"),
+    # https://docs.ollama.com/api/openai-compatibility
+    _row("ollama", "http://127.0.0.1:11434/v1", none_needed),
+    # https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html
+    _row("vllm", "http://127.0.0.1:8000/v1", none_needed),
+    # https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle; the model is the deployment
+    _row("azure", None, in_header("api-key")),
+)

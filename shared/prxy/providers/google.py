@@ -1,0 +1,21 @@
+"""Google's Gemini API. https://ai.google.dev/api/generate-content (read 2026-11)"""
+
+from __future__ import annotations
+
+from prxy.formats import gemini_generate
+from prxy.providers.auth import in_header
+from prxy.providers.base import Provider, Speaks
+
+PROVIDER = Provider(
+    name="google",
+    base_url="https://generativelanguage.googleapis.com",
+    auth=in_header("x-goog-api-key"),
+    speaks=(
+        Speaks(
+            format=gemini_generate.FORMAT,
+            path="/v1beta/models/{model}:generateContent",
+            stream_path="/v1beta/models/{model}:streamGenerateContent?alt=sse",
+            signs=True,
+        ),
+    ),
+)

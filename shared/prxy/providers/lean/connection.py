@@ -1,0 +1,195 @@
+"""One socket: bytes in, the reply that is under way out."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from typing import Protocol, cast
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+from prxy.canonical.errors import ProviderBadResponse, ProviderError, ProviderStreamInterrupted
+from prxy.providers.lean.address import Origin
+from prxy.providers.lean.reply import LeanReply
+from prxy.providers.limits import (
+    BODY_TOO_LARGE,
+    CUT_SHORT,
+    HEAD_TOO_LARGE,
+    MAX_BODY_BYTES,
+    MAX_HEAD_BYTES,
+    MAX_HEADERS,
+    NO_ANSWER,
+    NOT_HTTP,
+)
+
+HIGH_WATER_BYTES = 512 * 1024
+"""Unread bytes of a reply above which the socket is left alone until the caller has taken them."""
+
+
+class Owner(Protocol):
+    """Who hears what becomes of a connection."""
+
+    def finished(self, connection: Connection, keep_alive: str | None) -> None:
+        """A reply came to its end and the connection may carry another; `keep_alive` is that header's value."""
+
+    def lost(self, connection: Connection) -> None: ...
+
+
+class _Refused(Exception):
+    """Stops the parser; `Connection._fault` says why."""
+
+
+class Connection(asyncio.Protocol):
+    """`exchange` → head, body … → finished, over and over until either side closes."""
+
+    def __init__(self, origin: Origin, owner: Owner) -> None:
+        self.origin = origin
+        self.usable_until = 0.0
+        """Loop time after which it must not be taken from the pool."""
+        self._owner = owner
+        self._transport: asyncio.Transport
+        self._parser: HttpResponseParser | None = None
+        self._poll = select.poll()
+        self._reply: LeanReply | None = None
+        self._fault: ProviderError | None = None
+        self._paused = False
+        self._clear()
+
+    def _clear(self) -> None:
+        self._headers: dict[str, str] = {}
+        self._raw: list[tuple[bytes, bytes]] = []
+        self._body_size = 0
+        self._barren = 0
+        self._persistent = False
+        self._surplus = False
+
+    # What the transport asks for
+
+    def exchange(self, reply: LeanReply, head: bytes, body: bytes) -> None:
+        """Write a request; from now on what comes in belongs to that reply."""
+        self._clear()
+        self._reply = reply
+        reply.connection = self
+        self._transport.writelines((head, body) if body else (head,))
+
+    def is_stale(self) -> bool:
+        """Whether the other end closed, or sent something unasked. Asks the kernel: the loop may not have looked."""
+        return self._transport.is_closing() or bool(self._poll.poll(0))
+
+    def resume(self) -> None:
+        """The caller has taken what was held."""
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
+
+    def abort(self) -> None:
+        """Close at once. A reply that is under way ends as interrupted."""
+        self._transport.abort()
+
+    # What the event loop tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._parser = HttpResponseParser(self)
+        self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+
+    def data_received(self, data: bytes) -> None:
+        reply, parser = self._reply, self._parser
+        if reply is None or parser is None:
+            self._transport.abort()
+            return
+        self._barren += len(data)
+        try:
+            parser.feed_data(data)
+        except (HttpParserError, HttpParserUpgrade) as error:
+            self._spoilt(reply, error)
+            return
+        if reply.ended:
+            self._finish()
+        elif self._barren > MAX_HEAD_BYTES:
+            self._fail(reply, ProviderBadResponse(HEAD_TOO_LARGE))
+        elif reply.held_bytes > HIGH_WATER_BYTES:
+            self._paused = True
+            self._transport.pause_reading()
+        reply.wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        reply, self._reply = self._reply, None
+        self._parser = None  # it points back at this object
+        self._owner.lost(self)
+        if reply is None:
+            return
+        if exc is None and reply.status and _ends_with_the_connection(self._headers):
+            reply.end()
+        else:
+            reply.end(ProviderStreamInterrupted(CUT_SHORT if reply.status or self._barren else NO_ANSWER))
+
+    def _finish(self) -> None:
+        """The reply is whole. Keep the connection if nothing is left over on it, in either direction."""
+        if self._persistent and not self._surplus and not self._transport.get_write_buffer_size():
+            self._owner.finished(self, self._headers.get("keep-alive"))
+        else:
+            self._transport.abort()
+
+    def _spoilt(self, reply: LeanReply, cause: Exception) -> None:
+        """What came is not HTTP, or is more than allowed. After the end of a reply it only costs the connection."""
+        error = self._fault or (ProviderStreamInterrupted(CUT_SHORT) if reply.status else ProviderBadResponse(NOT_HTTP))
+        error.__cause__ = cause
+        self._fail(reply, error)
+
+    def _fail(self, reply: LeanReply, error: ProviderError) -> None:
+        reply.end(error)
+        self.abort()
+
+    # What the parser finds
+
+    def on_message_begin(self) -> None:
+        self._surplus = self._reply is None
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Only noted: a read is bounded, so a head within one can be judged when it is complete."""
+        self._raw.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        parser, reply = self._parser, self._reply
+        if parser is None or reply is None:
+            return
+        raw, self._raw = self._raw, []
+        if len(raw) > MAX_HEADERS or sum(len(name) + len(value) for name, value in raw) > MAX_HEAD_BYTES:
+            self._fault = ProviderBadResponse(HEAD_TOO_LARGE)
+            raise _Refused
+        status = parser.get_status_code()
+        if status < 200:
+            return
+        self._barren = 0
+        self._headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in raw}
+        self._persistent = parser.should_keep_alive() and not reply.bodiless
+        reply.begin(status, self._headers)
+        if reply.bodiless:
+            self._end(reply)
+
+    def on_body(self, data: bytes) -> None:
+        reply = self._reply
+        if reply is None:
+            return
+        self._barren = 0
+        self._body_size += len(data)
+        if self._body_size > MAX_BODY_BYTES:
+            self._fault = ProviderBadResponse(BODY_TOO_LARGE)
+            raise _Refused
+        reply.add(data)
+
+    def on_message_complete(self) -> None:
+        reply = self._reply
+        if reply is not None and reply.status:
+            self._end(reply)
+
+    def _end(self, reply: LeanReply) -> None:
+        self._reply = None
+        reply.end()
+
+
+def _ends_with_the_connection(headers: dict[str, str]) -> bool:
+    """Neither a length nor chunks tell where the body ends (RFC 9112, section 6.3)."""
+    coding = headers.get("transfer-encoding", "").lower()
+    return "content-length" not in headers and not coding.endswith("chunked")

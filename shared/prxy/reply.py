@@ -1,0 +1,120 @@
+"""What a call gives back: batches of events on their way to the client, and what follows from their end.
+
+The batch with the terminal event is held until the call is settled, so whoever saw the end sees its budget settled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
+from typing import NamedTuple
+
+from msgspec import structs
+
+from prxy.canonical.errors import GatewayError, ProviderError, ProviderStreamInterrupted
+from prxy.canonical.events import StreamError, StreamEvent, StreamStart
+from prxy.canonical.stream import Fold
+from prxy.gateway import Gateway, Plan
+from prxy.money.payment import Payment
+from prxy.pipeline.base import Call, Outcome
+from prxy.pipeline.runner import Run
+from prxy.providers.errors import attributed
+from prxy.recall import remember
+from prxy.upstream import Batch
+
+Source = AsyncGenerator[Batch, None]
+
+
+class Admitted(NamedTuple):
+    """A call that was paid for in advance, and what will be sent for it."""
+
+    plan: Plan
+    payment: Payment
+
+
+class Reply:
+    """One answer. `batches` may be asked once; the other members are complete when it has ended."""
+
+    def __init__(
+        self,
+        call: Call,
+        run: Run,
+        gateway: Gateway,
+        source: Source,
+        admitted: Admitted | None = None,
+    ) -> None:
+        self.call = call
+        self.plan = admitted.plan if admitted else None
+        self.payment = admitted.payment if admitted else None
+        self.cached_by = run.answered_by
+        """Name of the module that answered in the provider's place."""
+        self.model = self.plan.target.model if self.plan else call.request.model
+        """What answers, as the provider reports it once it has begun."""
+        self._run, self._gateway, self._source = run, gateway, source
+        self._fold = Fold()
+        self._error: GatewayError | None = None
+        self._concluded = False
+
+    @property
+    def verbatim(self) -> bool:
+        """Whether the provider's own frames may be given to the client as they stand."""
+        plan = self.plan
+        if plan is None or plan.filter is not None or self._run.rewrites:
+            return False
+        return plan.format.name == self.call.request.format
+
+    async def batches(self) -> AsyncGenerator[Batch, None]:
+        """The events for the client, ending in StreamEnd or StreamError. Raises only before the first batch."""
+        try:
+            async for batch in self._source:
+                events = [self._observed(event) for event in self._filtered(batch)]
+                if self._fold.complete or self._error:
+                    await self._conclude()
+                yield events
+        except GatewayError as error:
+            self._error = error
+            raise
+        finally:
+            await self._source.aclose()
+            if not self._concluded:
+                await asyncio.shield(self._conclude())
+            if self.payment:
+                await asyncio.shield(self.payment.written())
+
+    def _filtered(self, batch: Batch) -> Iterable[StreamEvent]:
+        emulated = self.plan.filter if self.plan else None
+        events = batch if emulated is None else [out for event in batch for out in emulated.feed(event)]
+        return self._run.filter(events)
+
+    def _observed(self, event: StreamEvent) -> StreamEvent:
+        """Note what the event tells of the answer; give it the time and the name that it lacks."""
+        match event:
+            case StreamStart(created_at=None):
+                event = structs.replace(event, created_at=int(self._gateway.clock()))
+            case StreamError(error=ProviderError() as error) if self.plan:
+                target = self.plan.target
+                event = StreamError(error=attributed(error, target.provider.row.name, target.credential))
+            case _:
+                pass
+        if isinstance(event, StreamError):
+            self._error = event.error
+        else:
+            self._fold.add(event)
+            if isinstance(event, StreamStart):
+                self.model = event.model or self.model
+        return event
+
+    async def _conclude(self) -> None:
+        """Settle, keep what must come back, run the after-hooks. Runs once, on every way out."""
+        self._concluded = True
+        whole = self._fold.complete and self._error is None
+        if self.payment:
+            await self.payment.settle(self._fold.usage if whole or self._fold.billable else None)
+        if not whole:
+            error = self._error or ProviderStreamInterrupted("The call was given up before its end.")
+            await self._run.after(Outcome(error=error))
+            return
+        response = self._fold.response
+        if self.plan and response.format != self.call.request.format:
+            await remember(response, self.call.key.tenant, self._gateway.memory)
+        await self._run.after(Outcome(response=response, cached=bool(self.cached_by)))

@@ -1,0 +1,77 @@
+"""Model name -> the provider that serves it, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+
+from msgspec import Struct
+
+from prxy.canonical.errors import InvalidRequest, NotFound
+from prxy.providers.base import ConfiguredProvider
+
+BY_NAME: tuple[tuple[str, str], ...] = (
+    ("claude-*", "anthropic"),
+    ("gpt-*", "openai"),
+    ("o1*", "openai"),
+    ("o3*", "openai"),
+    ("o4*", "openai"),
+    ("chatgpt-*", "openai"),
+    ("gemini-*", "google"),
+    ("gemma-*", "google"),
+    ("anthropic.*", "bedrock"),
+    ("amazon.*", "bedrock"),
+    ("meta.*", "bedrock"),
+    ("us.*", "bedrock"),
+    ("eu.*", "bedrock"),
+    ("apac.*", "bedrock"),
+    ("global.*", "bedrock"),
+)
+"""Pattern of a bare model name -> provider; the first match holds."""
+
+
+class Target(Struct, frozen=True, kw_only=True):
+    """Where a call goes."""
+
+    provider: ConfiguredProvider
+    model: str
+    """As the provider knows it."""
+    credential: str | None
+    """The provider key of this call; None where the provider needs none."""
+
+
+def route(model: str, providers: Mapping[str, ConfiguredProvider], provider_key: str | None) -> Target:
+    """The target that a model name points at. No name ever changes a host.
+
+    Raises NotFound (model_not_found) and InvalidRequest (provider_not_configured).
+    """
+    prefix, slash, rest = model.partition("/")
+    if slash and rest and prefix in providers:
+        return _target(providers[prefix], rest, provider_key)
+    name = next((provider for pattern, provider in BY_NAME if fnmatchcase(model, pattern)), None)
+    if name is None:
+        raise NotFound(
+            f"No provider is known for the model '{model[:128]}'. Write 'provider/model' with one of: "
+            f"{', '.join(sorted(providers))}.",
+            code="model_not_found",
+            param="model",
+        )
+    if name not in providers:
+        raise not_configured(name)
+    return _target(providers[name], model, provider_key)
+
+
+def _target(provider: ConfiguredProvider, model: str, provider_key: str | None) -> Target:
+    credential = provider_key or provider.key
+    if not provider.base_url or (credential is None and provider.row.auth.needs_key):
+        raise not_configured(provider.row.name)
+    return Target(provider=provider, model=model, credential=credential)
+
+
+def not_configured(name: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"The provider '{name}' has no usable key. The operator sets {name.upper()}_API_KEY, or the caller sends "
+        "'x-provider-key'.",
+        code="provider_not_configured",
+        param="model",
+    )

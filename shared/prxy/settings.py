@@ -1,0 +1,155 @@
+"""Configuration: the only reader of the environment. Frozen, checked once at start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from prxy.providers.transport import Deadlines
+
+VARIABLES: Mapping[str, str] = {
+    "PRXY_TABLE": "name of the DynamoDB table (prxy)",
+    "PRXY_PIPE": "default pipeline: a comma list, JSON or YAML",
+    "PRXY_PIPE_FILE": "file with the default pipeline, read when PRXY_PIPE is not set",
+    "PRXY_DEFAULT_PER_DAY_USD": "daily limit of keys that are created without one",
+    "PRXY_CONNECT_TIMEOUT_S": "seconds to connect to a provider (5)",
+    "PRXY_FIRST_BYTE_TIMEOUT_S": "seconds until a provider's first byte (300)",
+    "PRXY_IDLE_TIMEOUT_S": "seconds between two reads of a provider's answer (120)",
+    "PRXY_TOTAL_TIMEOUT_S": "seconds for a whole call (840)",
+    "PRXY_KEEPALIVE_S": "seconds of silence after which a stream sends a comment (15)",
+    "PRXY_TRANSPORT": "lean (default) or httpx, which honours HTTPS_PROXY",
+    "PRXY_LOCAL_API_KEY": "key that `prxy serve` uses in place of a made one",
+    "PRXY_LOCAL_ADMIN_KEY": "admin key that `prxy serve` uses in place of a made one",
+    "AWS_REGION": "region of the table",
+    "AWS_DEFAULT_REGION": "read when AWS_REGION is not set",
+    "AWS_ENDPOINT_URL_DYNAMODB": "another address for DynamoDB",
+    "AWS_ACCESS_KEY_ID": "credentials for the table",
+    "AWS_SECRET_ACCESS_KEY": "credentials for the table",
+    "AWS_SESSION_TOKEN": "credentials for the table",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI": "credentials for the table, from the runtime",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN": "token for the runtime's credentials",
+}
+"""Every variable that the gateway reads, besides <PROVIDER>_API_KEY, <PROVIDER>_API_KEY_ARN and <PROVIDER>_BASE_URL."""
+
+
+class ConfigurationError(Exception):
+    """The environment does not make sense. Names the variable and says how to mend it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwsSettings:
+    region: str = "us-east-1"
+    dynamodb_url: str | None = None
+    access_key_id: str | None = None
+    secret_access_key: str | None = None
+    session_token: str | None = None
+    credentials_uri: str | None = None
+    credentials_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    table: str = "prxy"
+    pipeline: str | None = None
+    default_per_day_usd: Decimal | None = None
+    deadlines: Deadlines = field(default_factory=Deadlines)
+    keepalive_s: float = 15.0
+    transport: str = "lean"
+    local_api_key: str | None = None
+    local_admin_key: str | None = None
+    aws: AwsSettings = field(default_factory=AwsSettings)
+    provider_keys: Mapping[str, str] = field(default_factory=dict)
+    """Provider name -> the operator's key."""
+    provider_key_arns: Mapping[str, str] = field(default_factory=dict)
+    """Provider name -> ARN of the secret that holds the operator's key."""
+    provider_urls: Mapping[str, str] = field(default_factory=dict)
+    """Provider name -> base URL in place of the vendor's."""
+
+
+def from_environment(providers: Iterable[str]) -> Settings:
+    """The settings of this process. Raises ConfigurationError."""
+    return read_settings(os.environ, providers)
+
+
+def read_settings(environ: Mapping[str, str], providers: Iterable[str] = ()) -> Settings:
+    """Settings from an environment; empty values count as absent. Raises ConfigurationError."""
+    env = {name: value for name, value in environ.items() if value.strip()}
+    names = tuple(providers)
+    return Settings(
+        table=env.get("PRXY_TABLE", "prxy"),
+        pipeline=_pipeline(env),
+        default_per_day_usd=_money(env, "PRXY_DEFAULT_PER_DAY_USD"),
+        deadlines=Deadlines(
+            connect_s=_seconds(env, "PRXY_CONNECT_TIMEOUT_S", 5.0),
+            first_byte_s=_seconds(env, "PRXY_FIRST_BYTE_TIMEOUT_S", 300.0),
+            idle_s=_seconds(env, "PRXY_IDLE_TIMEOUT_S", 120.0),
+            total_s=_seconds(env, "PRXY_TOTAL_TIMEOUT_S", 840.0),
+        ),
+        keepalive_s=_seconds(env, "PRXY_KEEPALIVE_S", 15.0),
+        transport=_word(env, "PRXY_TRANSPORT", "lean", "httpx"),
+        local_api_key=env.get("PRXY_LOCAL_API_KEY"),
+        local_admin_key=env.get("PRXY_LOCAL_ADMIN_KEY"),
+        aws=_aws(env),
+        provider_keys=_by_provider(env, names, "API_KEY"),
+        provider_key_arns=_by_provider(env, names, "API_KEY_ARN"),
+        provider_urls=_by_provider(env, names, "BASE_URL"),
+    )
+
+
+def _aws(env: Mapping[str, str]) -> AwsSettings:
+    return AwsSettings(
+        region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or "us-east-1",
+        dynamodb_url=env.get("AWS_ENDPOINT_URL_DYNAMODB"),
+        access_key_id=env.get("AWS_ACCESS_KEY_ID"),
+        secret_access_key=env.get("AWS_SECRET_ACCESS_KEY"),
+        session_token=env.get("AWS_SESSION_TOKEN"),
+        credentials_uri=env.get("AWS_CONTAINER_CREDENTIALS_FULL_URI"),
+        credentials_token=env.get("AWS_CONTAINER_AUTHORIZATION_TOKEN"),
+    )
+
+
+def _by_provider(env: Mapping[str, str], providers: Iterable[str], what: str) -> Mapping[str, str]:
+    found = {name: env.get(f"{name.upper()}_{what}") for name in providers}
+    return {name: value.strip() for name, value in found.items() if value}
+
+
+def _pipeline(env: Mapping[str, str]) -> str | None:
+    if "PRXY_PIPE" in env or "PRXY_PIPE_FILE" not in env:
+        return env.get("PRXY_PIPE")
+    path = Path(env["PRXY_PIPE_FILE"])
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"PRXY_PIPE_FILE names {path}, which cannot be read: {error}.") from error
+
+
+def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
+    try:
+        value = float(env.get(name, default))
+    except ValueError as error:
+        raise ConfigurationError(f"{name} is '{env[name]}'; it must be a number of seconds.") from error
+    if not 0 < value < 86_400:
+        raise ConfigurationError(f"{name} is {value:g}; it must be more than 0 and less than a day.")
+    return value
+
+
+def _money(env: Mapping[str, str], name: str) -> Decimal | None:
+    if name not in env:
+        return None
+    try:
+        value = Decimal(env[name])
+    except InvalidOperation as error:
+        raise ConfigurationError(f"{name} is '{env[name]}'; it must be an amount in USD, for instance 5.00.") from error
+    if not value.is_finite() or value < 0:
+        raise ConfigurationError(f"{name} is {value}; it must be 0 or more.")
+    return value
+
+
+def _word(env: Mapping[str, str], name: str, *allowed: str) -> str:
+    value = env.get(name, allowed[0])
+    if value not in allowed:
+        raise ConfigurationError(f"{name} is '{value}'; use one of: {', '.join(allowed)}.")
+    return value

@@ -1,0 +1,68 @@
+"""How often and how long the store is asked, and what is known when it does not answer."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempts:
+    """`within_s` bounds all of them together, pauses included; no attempt begins after it."""
+
+    count: int
+    within_s: float
+    connect_s: float = 0.5
+    read_s: float = 1.0
+    """From the request being sent to the end of the answer."""
+
+
+RESERVE = Attempts(count=2, within_s=3.0)
+"""A caller waits: fail closed, soon."""
+
+SETTLE = Attempts(count=4, within_s=3.0)
+"""An answer is waiting to be closed; giving up leaves a hold behind that is charged in full."""
+
+READ = Attempts(count=3, within_s=3.0)
+
+PAUSE_S = 0.05
+"""Before the second attempt; doubled for each further one, of which a random half is waited."""
+
+
+class Unsent(Exception):
+    """One attempt did not reach the store, or was refused before it changed anything. Worth another."""
+
+
+class Unanswered(Exception):
+    """One attempt may or may not have been applied. Worth another only because every write of ours is repeatable."""
+
+
+class Pacing:
+    """The clock of one operation's attempts: iterate over it and try once in each round."""
+
+    def __init__(self, attempts: Attempts) -> None:
+        self._attempts = attempts
+        self._ends_at = time.monotonic() + attempts.within_s
+        self._made = 0
+
+    @property
+    def remaining_s(self) -> float:
+        return max(0.05, min(self._attempts.read_s, self._ends_at - time.monotonic()))
+
+    def __aiter__(self) -> Pacing:
+        return self
+
+    async def __anext__(self) -> int:
+        """Number of the attempt, from 1."""
+        if self._made:
+            await self._pause()
+        self._made += 1
+        return self._made
+
+    async def _pause(self) -> None:
+        pause_s = PAUSE_S * 2 ** (self._made - 1) * (0.5 + secrets.randbelow(1000) / 2000)
+        if self._made >= self._attempts.count or time.monotonic() + pause_s >= self._ends_at:
+            raise StopAsyncIteration
+        await asyncio.sleep(pause_s)

@@ -1,0 +1,132 @@
+"""DynamoDB's JSON protocol over the gateway's own HTTP port: no SDK, no thread.
+
+Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html and
+…/Programming.Errors.html, read 2026-11-22.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct
+
+from prxy.canonical.errors import (
+    ProviderBadResponse,
+    ProviderConnectionFailed,
+    ProviderStreamInterrupted,
+    ProviderTimeout,
+)
+from prxy.canonical.parts import Wire
+from prxy.providers.transport import Deadlines, HttpRequest, Transport
+from prxy.store.attempts import Unanswered, Unsent
+from prxy.store.attributes import Attribute
+from prxy.store.credentials import CredentialSource
+from prxy.store.operations import STALE_CREDENTIALS, Answer, CalledTable, Caller, failure
+from prxy.store.sigv4 import Credentials, Scope, Signable, sign, signing_key
+from prxy.store.table import Table
+
+
+class Fault(Struct, frozen=True, kw_only=True):
+    type_: str = msgspec.field(name="__type", default="")
+    Item: dict[str, Attribute] | None = None
+
+    @property
+    def word(self) -> str:
+        return self.type_.rpartition("#")[2]
+
+
+_answers = msgspec.json.Decoder(Answer)
+_faults = msgspec.json.Decoder(Fault)
+_encoder = msgspec.json.Encoder()
+
+
+class Address(Struct, frozen=True, kw_only=True):
+    region: str
+    endpoint: str | None = None
+    """As in AWS_ENDPOINT_URL_DYNAMODB; None: AWS itself."""
+
+    @property
+    def url(self) -> str:
+        return (self.endpoint or f"https://dynamodb.{self.region}.amazonaws.com").rstrip("/") + "/"
+
+
+def make_table(name: str, transport: Transport, address: Address, credentials: CredentialSource) -> Table:
+    """The table of that name, over HTTP."""
+    return CalledTable(name, HttpCaller(transport, address, credentials))
+
+
+class HttpCaller(Caller):
+    def __init__(
+        self,
+        transport: Transport,
+        address: Address,
+        credentials: CredentialSource,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._transport = transport
+        self._credentials = credentials
+        self._clock = clock
+        self._region = address.region
+        self._url = address.url
+        parts = urlsplit(self._url)
+        self._host, self._path = parts.netloc, parts.path
+        self._key: tuple[str, str, bytes] = ("", "", b"")
+
+    async def attempt(self, operation: str, parameters: Wire, connect_s: float, read_s: float) -> Answer:
+        credentials = await self._credentials.current()
+        body = _encoder.encode(parameters)
+        request = HttpRequest(
+            url=self._url,
+            headers=self._headers(operation, body, credentials),
+            body=body,
+            deadlines=Deadlines(connect_s=connect_s, first_byte_s=read_s, idle_s=read_s, total_s=connect_s + read_s),
+        )
+        try:
+            reply = await self._transport.send(request)
+            try:
+                content = await reply.read()
+            finally:
+                await reply.aclose()
+            if reply.status == 200:
+                return _answers.decode(content)
+        except ProviderConnectionFailed as error:
+            raise Unsent("not connected") from error
+        except (ProviderTimeout, ProviderStreamInterrupted, ProviderBadResponse, msgspec.DecodeError) as error:
+            raise Unanswered(type(error).__name__) from error
+        raise self._failure(reply.status, content)
+
+    def _failure(self, status: int, content: bytes) -> Exception:
+        try:
+            fault = _faults.decode(content)
+        except msgspec.DecodeError:
+            fault = Fault()
+        if fault.word in STALE_CREDENTIALS:
+            self._credentials.forget()
+        return failure(fault.word, status, fault.Item)
+
+    def _headers(self, operation: str, body: bytes, credentials: Credentials) -> dict[str, str]:
+        scope = Scope(
+            region=self._region,
+            service="dynamodb",
+            timestamp=time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock())),
+        )
+        headers = {
+            "content-type": "application/x-amz-json-1.0",
+            "host": self._host,
+            "x-amz-target": f"DynamoDB_20120810.{operation}",
+        }
+        request = Signable(method="POST", path=self._path, headers=headers, body=body)
+        signed = sign(request, credentials, scope, self._day_key(credentials, scope))
+        del signed["host"]
+        return signed
+
+    def _day_key(self, credentials: Credentials, scope: Scope) -> bytes:
+        secret, day, key = self._key
+        if (secret, day) != (credentials.secret_key, scope.timestamp[:8]):
+            key = signing_key(credentials.secret_key, scope)
+            self._key = (credentials.secret_key, scope.timestamp[:8], key)
+        return key

@@ -1,0 +1,173 @@
+"""The ledger over the table: one write before a call, one after, none in between. `admission` says what they hold."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import assert_never
+
+from msgspec.structs import replace
+
+from prxy.canonical.errors import GatewayError, NotFound, StoreUnavailable
+from prxy.store import admission
+from prxy.store.admission import Admitted, Crowded, Stale, Unclear, Verdict
+from prxy.store.attempts import RESERVE, SETTLE, Attempts
+from prxy.store.ports import Ledger
+from prxy.store.records import ApiKey, Claim, Hold, Lapsed, Standing
+from prxy.store.schema import (
+    AMOUNT,
+    HOLD_DAY,
+    HOLDS,
+    NONCE,
+    api_key_at,
+    mapping,
+    number,
+    reservation_id,
+    text,
+    unconfirmed_in,
+    windows,
+)
+from prxy.store.table import ConditionFailed, Item, OutcomeUnknown, Table
+
+ROUNDS = 3
+"""A reserve is tried anew where the key was changed or dead holds took all places: once each, and once more."""
+
+_log = logging.getLogger(__name__)
+
+
+class DynamoLedger(Ledger):
+    """`remember` is told of a key that turned out to have changed."""
+
+    def __init__(
+        self,
+        table: Table,
+        *,
+        remember: Callable[[ApiKey], None] | None = None,
+        reserving: Attempts = RESERVE,
+        settling: Attempts = SETTLE,
+    ) -> None:
+        self._table = table
+        self._remember = remember
+        self._reserving = reserving
+        self._settling = settling
+
+    async def reserve(self, key: ApiKey, claim: Claim) -> Hold:
+        for _ in range(ROUNDS):
+            verdict = await self._try_reserve(key, claim)
+            match verdict:
+                case Admitted(hold):
+                    return hold
+                case Stale(fresh):
+                    key, claim = fresh, replace(claim, limits=admission.tightened(fresh.limits, claim))
+                    if self._remember is not None:
+                        self._remember(fresh)
+                case Crowded(lapsed):
+                    await self._forfeit(key.id, lapsed)
+                case Unclear():
+                    continue
+                case GatewayError():
+                    raise verdict
+                case _:
+                    assert_never(verdict)
+        raise StoreUnavailable
+
+    async def _try_reserve(self, key: ApiKey, claim: Claim) -> Verdict:
+        if not admission.fits(claim):
+            return admission.judge(key, claim, await self._table.get_item(api_key_at(key.id)))
+        update = admission.reserve(key, claim)
+        try:
+            written = await self._table.update_item(api_key_at(key.id), update, attempts=self._reserving)
+        except ConditionFailed as error:
+            return admission.judge(key, claim, error.item or await self._table.get_item(api_key_at(key.id)))
+        except OutcomeUnknown:
+            await self._void(key, claim)
+            raise
+        assert written.item is not None
+        return Admitted(admission.held(key, claim, written.item, resent=written.resent))
+
+    async def _void(self, key: ApiKey, claim: Claim) -> None:
+        """Nobody will use a reserve whose outcome stayed unknown: take it back, or keep it from landing later."""
+        at = windows(claim.now)
+        hold = Hold(
+            key_id=key.id,
+            rid=reservation_id(claim.request_id),
+            nonce=claim.nonce,
+            amount_nano=claim.amount_nano,
+            day=at.day,
+            month=at.month,
+            minute=at.minute,
+            resent=True,
+            reserved_at=claim.now,
+        )
+        for update in (admission.settle(hold, 0), admission.block(hold)):
+            try:
+                await self._table.update_item(api_key_at(key.id), update, attempts=self._reserving)
+            except ConditionFailed:
+                continue
+            except StoreUnavailable:
+                _log.warning(
+                    "reserve_unresolved", extra={"key_id": key.id, "rid": hold.rid, "held_nano": hold.amount_nano}
+                )
+            return
+
+    async def settle(self, hold: Hold, actual_nano: int | None) -> None:
+        await self._settle(hold, actual_nano)
+        if actual_nano is not None and actual_nano > hold.amount_nano:
+            _log.error("bound_violation", extra=_amounts(hold, actual_nano))
+
+    async def _settle(self, hold: Hold, actual_nano: int | None) -> None:
+        """The second try is without the clearing, which somebody else may have done in the meantime."""
+        for each in (hold, replace(hold, lapsed=(), outdated=())):
+            update = admission.settle(each, actual_nano)
+            try:
+                await self._table.update_item(api_key_at(hold.key_id), update, attempts=self._settling)
+            except ConditionFailed as error:
+                if not await self._stands(hold, error.item):
+                    _log.info("settle_found_no_hold", extra=_amounts(hold, actual_nano))
+                    return
+            else:
+                return
+        raise StoreUnavailable
+
+    async def _stands(self, hold: Hold, item: Item | None) -> bool:
+        item = item or await self._table.get_item(api_key_at(hold.key_id))
+        entry = mapping(item[HOLDS]).get(hold.rid) if item else None
+        return entry is not None and mapping(entry).get(NONCE) == hold.nonce
+
+    async def sweep(self, key_id: str, now: int) -> int:
+        """Forfeit the dead holds of an idle key; how many there were. Raises NotFound and StoreUnavailable."""
+        lapsed = admission.lapsed_in(await self._item(key_id), now)
+        if lapsed:
+            await self._forfeit(key_id, lapsed)
+        return len(lapsed)
+
+    async def _forfeit(self, key_id: str, lapsed: tuple[Lapsed, ...]) -> None:
+        try:
+            await self._table.update_item(api_key_at(key_id), admission.sweep(lapsed), attempts=self._settling)
+        except ConditionFailed:
+            _log.info("sweep_was_second", extra={"key_id": key_id})
+
+    async def standings(self, key_id: str, now: int) -> tuple[Standing, Standing]:
+        """Of the day and of the month. Raises NotFound and StoreUnavailable."""
+        item, at = await self._item(key_id), windows(now)
+        return _standing(item, at.day), _standing(item, at.month)
+
+    async def _item(self, key_id: str) -> Item:
+        item = await self._table.get_item(api_key_at(key_id))
+        if item is None:
+            raise NotFound(f"There is no key with id '{key_id}'.", code="key_not_found", param="id")
+        return item
+
+
+def _standing(item: Item, window: str) -> Standing:
+    holds = (mapping(each) for each in mapping(item[HOLDS]).values())
+    held = sum(number(hold[AMOUNT]) for hold in holds if text(hold[HOLD_DAY]).startswith(window[1:]))
+    return Standing(
+        spent_nano=number(item.get(window, 0)) - held,
+        held_nano=held,
+        unconfirmed_nano=number(item.get(unconfirmed_in(window), 0)),
+    )
+
+
+def _amounts(hold: Hold, actual_nano: int | None) -> dict[str, str | int | None]:
+    return {"key_id": hold.key_id, "rid": hold.rid, "held_nano": hold.amount_nano, "actual_nano": actual_nano}

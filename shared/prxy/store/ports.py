@@ -1,0 +1,68 @@
+"""What the gateway needs remembered, named by purpose. Adapters live beside this file; nothing above it names one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from prxy.canonical.parts import Part
+from prxy.canonical.response import ChatResponse
+from prxy.store.records import ApiKey, Claim, Hold
+
+
+class Keys(Protocol):
+    async def find(self, key_id: str) -> ApiKey | None:
+        """The key of that public id, perhaps some seconds old: enough to check a secret, never enough to spend.
+
+        Raises StoreUnavailable.
+        """
+        ...
+
+    async def recheck(self, key_id: str) -> ApiKey | None:
+        """The key as it stands now, for a secret that did not match: it may have been rotated. Reads once a second.
+
+        Raises StoreUnavailable.
+        """
+        ...
+
+
+class KeyAdministration(Protocol):
+    """Every change raises the version. Raises NotFound (code key_not_found) and StoreUnavailable."""
+
+    async def create(self, key: ApiKey) -> None: ...
+    async def read(self, key_id: str) -> ApiKey: ...
+    async def list(self, tenant: str | None = None) -> Sequence[ApiKey]: ...
+    async def update(self, key: ApiKey) -> ApiKey:
+        """Store the changed key if its version is still the stored one; returns it with the version raised."""
+        ...
+
+
+class Ledger(Protocol):
+    async def reserve(self, key: ApiKey, claim: Claim) -> Hold:
+        """Admit a call and hold its worst case, in one conditional write.
+
+        Raises NotAuthenticated (revoked, frozen, expired), CostLimitExceeded, RateLimited, InvalidRequest (a twin of a
+        running call), StoreUnavailable (also where the outcome stayed unknown: no provider may be called then).
+        """
+        ...
+
+    async def settle(self, hold: Hold, actual_nano: int | None) -> None:
+        """Replace the hold by what the call did cost, safe to repeat. None: unknown, the whole hold is charged as unconfirmed.
+
+        Raises StoreUnavailable once its retries are spent; the hold then stays and is forfeited later.
+        """
+        ...
+
+
+class ResponseCache(Protocol):
+    """Partitioned by tenant: no digest of one tenant is ever looked up for another."""
+
+    async def get(self, tenant: str, digest: str) -> ChatResponse | None: ...
+    async def put(self, tenant: str, digest: str, response: ChatResponse, ttl_s: int) -> None: ...
+
+
+class ReasoningMemory(Protocol):
+    """Signed parts that a client's wire cannot carry, kept under the id of the tool call they led to."""
+
+    async def get(self, tenant: str, call_ids: Sequence[str]) -> Mapping[str, Sequence[Part]]: ...
+    async def put(self, tenant: str, call_id: str, parts: Sequence[Part]) -> None: ...

@@ -1,0 +1,198 @@
+"""The one table, drawn as a table. Every key and attribute name of it is built here.
+
+    entity            pk                        sk       attributes
+    key and budget    K#<public id>             key      doc st v xp? · d… m… q… u… unc · res · gk gs
+    cached response   T#<tenant>#cache#<sha>    cache    tn doc ttl
+    signed reasoning  T#<tenant>#think#<sha>    think    tn id doc ttl
+
+    doc        the record as JSON text
+    st, v, xp  status, version and expiry of the key, so that a write can compare them
+    tn         tenant, compared again on every read
+    ttl        epoch seconds; a read ignores what is past it, DynamoDB deletes it later
+    res        {<rid>: {a: nano-USD, o: nonce, x: expiry, d: day}}, the holds in flight; without `o` a tombstone
+    d20261122 m202611      nano-USD spent or held in that day, in that month
+    q202611221830          calls in that minute
+    u20261122 u202611 unc   nano-USD charged without the provider's word: of that day, of that month, ever
+
+The names of windows carry their date, so a new day is an absent attribute and nothing is ever reset.
+Index `keys_by_tenant` (gk = `K`, gs = <tenant>#<public id>, keys only) lists keys; reserving and settling touch none of
+its attributes, so it costs nothing there. Tenants may contain any character: what follows a tenant in `pk` has a fixed
+length and no `#`.
+
+Sources, read 2026-11-22: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html and
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from calendar import monthrange
+from collections.abc import Mapping
+from functools import lru_cache
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from prxy.canonical.parts import Wire
+from prxy.store.records import ApiKey, KeyStatus
+from prxy.store.table import Item, Value
+
+PARTITION, SORT, TTL = "pk", "sk", "ttl"
+TENANT, DOCUMENT = "tn", "doc"
+STATUS, VERSION, EXPIRY, HOLDS, UNCONFIRMED = "st", "v", "xp", "res", "unc"
+AMOUNT, NONCE, HOLD_EXPIRY, HOLD_DAY = "a", "o", "x", "d"
+INDEX, INDEX_PARTITION, INDEX_SORT, INDEX_ALL = "keys_by_tenant", "gk", "gs", "K"
+
+TABLE: Wire = {
+    "BillingMode": "PAY_PER_REQUEST",
+    "AttributeDefinitions": [
+        {"AttributeName": name, "AttributeType": "S"} for name in (PARTITION, SORT, INDEX_PARTITION, INDEX_SORT)
+    ],
+    "KeySchema": [
+        {"AttributeName": PARTITION, "KeyType": "HASH"},
+        {"AttributeName": SORT, "KeyType": "RANGE"},
+    ],
+    "GlobalSecondaryIndexes": [
+        {
+            "IndexName": INDEX,
+            "KeySchema": [
+                {"AttributeName": INDEX_PARTITION, "KeyType": "HASH"},
+                {"AttributeName": INDEX_SORT, "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        }
+    ],
+}
+"""What CreateTable takes besides the name. In AWS the template makes the table; this is for local stores."""
+
+
+def api_key_at(key_id: str) -> Item:
+    return {PARTITION: f"K#{key_id}", SORT: "key"}
+
+
+def cached_response_at(tenant: str, digest: str) -> Item:
+    return {PARTITION: f"T#{tenant}#cache#{_sha(digest)}", SORT: "cache"}
+
+
+def reasoning_at(tenant: str, call_id: str) -> Item:
+    """Ids of calls are the client's text, so they are hashed: any length, any character."""
+    return {PARTITION: f"T#{tenant}#think#{_sha(call_id)}", SORT: "think"}
+
+
+def tenant_prefix(tenant: str) -> str:
+    """How `gs` begins for every key of the tenant."""
+    return f"{tenant}#"
+
+
+def _sha(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+_documents = msgspec.json.Decoder(ApiKey)
+
+
+def render_api_key(key: ApiKey) -> Item:
+    """The attributes that an admin may change. `xp` is absent where the key never expires."""
+    item: Item = {DOCUMENT: msgspec.json.encode(key).decode(), STATUS: key.status.value, VERSION: key.version}
+    return item if key.expires_at is None else {**item, EXPIRY: key.expires_at}
+
+
+def render_new_api_key(key: ApiKey) -> Item:
+    """The whole item: with the empty map of holds, without which no hold can be set."""
+    place = {INDEX_PARTITION: INDEX_ALL, INDEX_SORT: tenant_prefix(key.tenant) + key.id}
+    return {**api_key_at(key.id), **place, **render_api_key(key), TENANT: key.tenant, HOLDS: {}, UNCONFIRMED: 0}
+
+
+def parse_api_key(item: Item) -> ApiKey:
+    """Where an operator changed status, version or expiry by hand, the attributes hold, not the document."""
+    key = _documents.decode(text(item[DOCUMENT]))
+    expires_at = number(item[EXPIRY]) if EXPIRY in item else None
+    return replace(key, status=KeyStatus(text(item[STATUS])), version=number(item[VERSION]), expires_at=expires_at)
+
+
+class Windows(Struct, frozen=True, kw_only=True):
+    """Attribute names of the windows of one minute, and the oldest of each kind that must not be cleaned up yet.
+
+    One window back is kept, since the clocks of two hosts may differ and a call may outlast midnight.
+    """
+
+    day: str
+    month: str
+    minute: str
+    oldest_day: str
+    oldest_month: str
+    oldest_minute: str
+
+    def outdates(self, name: str) -> bool:
+        """Whether the attribute counts a window that nobody can ask for any more."""
+        kind, date = name[:1], name[1:]
+        if not date.isdigit():
+            return False
+        match kind, len(date):
+            case (("d" | "u"), 8):
+                return date < self.oldest_day[1:]
+            case (("m" | "u"), 6):
+                return date < self.oldest_month[1:]
+            case "q", 12:
+                return date < self.oldest_minute[1:]
+        return False
+
+
+def windows(now: int) -> Windows:
+    return _windows(now // 60)
+
+
+@lru_cache(maxsize=16)
+def _windows(minute: int) -> Windows:
+    now = minute * 60
+    today = time.gmtime(now)
+    last_month = time.gmtime(now - today.tm_mday * 86_400)
+    return Windows(
+        day=time.strftime("d%Y%m%d", today),
+        month=time.strftime("m%Y%m", today),
+        minute=time.strftime("q%Y%m%d%H%M", today),
+        oldest_day=time.strftime("d%Y%m%d", time.gmtime(now - 86_400)),
+        oldest_month=time.strftime("m%Y%m", last_month),
+        oldest_minute=time.strftime("q%Y%m%d%H%M", time.gmtime(now - 120)),
+    )
+
+
+def day_ends_at(now: int) -> int:
+    return now - now % 86_400 + 86_400
+
+
+def month_ends_at(now: int) -> int:
+    today = time.gmtime(now)
+    days_left = monthrange(today.tm_year, today.tm_mon)[1] - today.tm_mday
+    return day_ends_at(now) + days_left * 86_400
+
+
+def unconfirmed_in(window: str) -> str:
+    """Name of the counter that says how much of that day or month is unconfirmed."""
+    return "u" + window[1:]
+
+
+def reservation_id(request_id: str) -> str:
+    """The first 96 bits of a SHA-256, in hex: the same event gives the same id in every process."""
+    return hashlib.sha256(request_id.encode()).hexdigest()[:24]
+
+
+def number(value: Value) -> int:
+    """Raises TypeError where the attribute is of another kind: nothing of ours wrote it."""
+    if isinstance(value, int):
+        return value
+    raise TypeError(f"A {type(value).__name__} stands where a number belongs.")
+
+
+def text(value: Value) -> str:
+    if isinstance(value, str):
+        return value
+    raise TypeError(f"A {type(value).__name__} stands where a text belongs.")
+
+
+def mapping(value: Value) -> Mapping[str, Value]:
+    if isinstance(value, Mapping):
+        return value
+    raise TypeError(f"A {type(value).__name__} stands where a map belongs.")

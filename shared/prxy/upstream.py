@@ -1,0 +1,106 @@
+"""One call to a provider: its reply as batches of events, one batch for each read."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+
+import msgspec
+
+from prxy.canonical.errors import GatewayError, ProviderBadResponse, ProviderError
+from prxy.canonical.events import StreamEnd, StreamError, StreamEvent, Verbatim
+from prxy.canonical.stream import unfold
+from prxy.formats.base import Format
+from prxy.framing.frame import Frame
+from prxy.providers.transport import HttpReply
+
+Batch = Sequence[StreamEvent]
+
+
+async def read_stream(reply: HttpReply, format_: Format) -> AsyncGenerator[Batch, None]:
+    """The events of a streamed reply, ending in exactly one StreamEnd or StreamError.
+
+    What the provider sends after the terminal event is read and dropped, so that the connection can be used again.
+    """
+    decoding = _Decoding(format_)
+    chunks = reply.chunks()
+    try:
+        async for chunk in chunks:
+            if decoding.ended:
+                continue
+            batch = decoding.feed(chunk)
+            if batch:
+                yield batch
+            if decoding.broken:
+                return
+        if not decoding.ended:
+            yield decoding.finish()
+    except ProviderError as error:
+        if not decoding.ended:  # else the answer was complete, and only the connection is lost
+            yield [StreamError(error=error)]
+
+
+class _Decoding:
+    """Bytes -> events, each frame's events followed by the frame itself."""
+
+    def __init__(self, format_: Format) -> None:
+        self._name = format_.name
+        self._framing = format_.framing.decoder()
+        self._decoder = format_.decode_stream()
+        self.ended = self.broken = False
+
+    def feed(self, chunk: bytes) -> list[StreamEvent]:
+        events: list[StreamEvent] = []
+        try:
+            for frame in self._framing.feed(chunk):
+                self._decode(frame, events)
+        except GatewayError as error:
+            self._fail(events, error)
+        return events
+
+    def finish(self) -> list[StreamEvent]:
+        events: list[StreamEvent] = []
+        try:
+            for frame in self._framing.finish():
+                self._decode(frame, events)
+            if not self.ended:
+                events.extend(self._decoder.finish())
+        except GatewayError as error:
+            self._fail(events, error)
+        self.ended = True
+        return events
+
+    def _decode(self, frame: Frame, events: list[StreamEvent]) -> None:
+        if self.ended:
+            return
+        for event in self._decoder.feed(frame):
+            events.append(event)
+            if isinstance(event, StreamError):
+                self.ended = self.broken = True
+                return
+            if isinstance(event, StreamEnd):
+                self.ended = True
+        events.append(Verbatim(format=self._name, value=frame))
+
+    def _fail(self, events: list[StreamEvent], error: GatewayError) -> None:
+        self.ended = self.broken = True
+        events.append(StreamError(error=error))
+
+
+async def read_whole(reply: HttpReply, format_: Format) -> AsyncGenerator[Batch, None]:
+    """The events of a reply that came as one JSON body, in one batch."""
+    try:
+        body = await reply.read()
+        events: list[StreamEvent] = [*unfold(format_.parse_response(_object(body)))]
+        yield [*events[:-1], Verbatim(format=format_.name, value=body), events[-1]]
+    except GatewayError as error:
+        yield [StreamError(error=error)]
+
+
+def _object(body: bytes) -> dict[str, object]:
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ProviderBadResponse("The provider's answer is not JSON.") from error
+    if not isinstance(value, dict):
+        raise ProviderBadResponse("The provider's answer is not a JSON object.")
+    return value

@@ -1,0 +1,133 @@
+"""Composition root: the only file that names concrete stores, transports and modules."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from prxy.api.app import create_app
+from prxy.api.http import App
+from prxy.api.routes import RENDER_ERROR, ROUTES
+from prxy.catalog import Catalog
+from prxy.control import ControlPlane
+from prxy.gateway import Gateway
+from prxy.modules import MODULES
+from prxy.pipeline.base import Ports
+from prxy.pipeline.runner import Pipelines
+from prxy.providers import PROVIDERS
+from prxy.providers.base import ConfiguredProvider, configure
+from prxy.providers.lean import LeanTransport
+from prxy.providers.transport import Transport
+from prxy.settings import AwsSettings, ConfigurationError, Settings, from_environment
+from prxy.store.cache import DynamoResponseCache
+from prxy.store.credentials import ContainerCredentials, CredentialSource, FixedCredentials
+from prxy.store.dynamodb import Address, make_table
+from prxy.store.keys import DynamoKeyAdministration, DynamoKeys
+from prxy.store.ledger import DynamoLedger
+from prxy.store.reasoning import DynamoReasoningMemory
+from prxy.store.sigv4 import Credentials
+from prxy.store.table import Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planes:
+    """One process worth of gateway."""
+
+    data: Gateway
+    control: ControlPlane
+    table: Table
+    transports: tuple[Transport, ...]
+
+    async def aclose(self) -> None:
+        for transport in self.transports:
+            await transport.aclose()
+
+
+def wire(settings: Settings) -> Planes:
+    """Put everything together. Opens no connection. Raises ConfigurationError."""
+    to_store = LeanTransport()
+    to_providers = _provider_transport(settings)
+    table = make_table(
+        settings.table,
+        to_store,
+        Address(region=settings.aws.region, endpoint=settings.aws.dynamodb_url),
+        _credentials(settings.aws, to_store),
+    )
+    keys = DynamoKeys(table)
+    pipelines = Pipelines(MODULES, Ports(response_cache=DynamoResponseCache(table)), settings.pipeline)
+    gateway = Gateway(
+        pipelines=pipelines,
+        providers=_providers(settings),
+        catalog=Catalog(),
+        keys=keys,
+        ledger=DynamoLedger(table, remember=keys.remember),
+        memory=DynamoReasoningMemory(table),
+        transport_of=lambda provider: provider.row.transport or to_providers,
+        deadlines=settings.deadlines,
+        keepalive_s=settings.keepalive_s,
+        clock=time.time,
+    )
+    control = ControlPlane(
+        keys=keys,
+        administration=DynamoKeyAdministration(table),
+        pipelines=pipelines,
+        default_per_day_usd=settings.default_per_day_usd,
+        clock=time.time,
+    )
+    return Planes(data=gateway, control=control, table=table, transports=(to_store, to_providers))
+
+
+def _providers(settings: Settings) -> Mapping[str, ConfiguredProvider]:
+    try:
+        return configure(PROVIDERS.values(), keys=settings.provider_keys, urls=settings.provider_urls)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
+
+
+def _provider_transport(settings: Settings) -> Transport:
+    if settings.transport == "lean":
+        return LeanTransport()
+    from prxy.providers.through_httpx import HttpxTransport  # noqa: PLC0415  # 100 ms of cold start, only when asked for
+
+    return HttpxTransport()
+
+
+def _credentials(aws: AwsSettings, transport: Transport) -> CredentialSource:
+    if aws.credentials_uri:
+        return ContainerCredentials(transport, aws.credentials_uri, token=aws.credentials_token)
+    if not (aws.access_key_id and aws.secret_access_key):
+        raise ConfigurationError(
+            "No AWS credentials for the table: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY "
+            "(any words will do where AWS_ENDPOINT_URL_DYNAMODB names a local store)."
+        )
+    return FixedCredentials(
+        Credentials(access_key=aws.access_key_id, secret_key=aws.secret_access_key, token=aws.session_token)
+    )
+
+
+def local_app(planes: Planes) -> App:
+    """Every route in one application."""
+    from prxy.api.control.app import create_control_app  # noqa: PLC0415  # FastAPI stays out of the data plane
+
+    mounted = [each for make in ROUTES.values() for each in make(planes.data)]
+    return create_app(mounted, RENDER_ERROR, create_control_app(planes.control))
+
+
+@cache
+def _planes() -> Planes:
+    return wire(from_environment(PROVIDERS))
+
+
+def data_plane(*routes: str) -> App:
+    """The application of one function of the data plane: the named entries of `ROUTES`."""
+    gateway = _planes().data
+    return create_app([each for name in routes for each in ROUTES[name](gateway)], RENDER_ERROR)
+
+
+def control_plane() -> App:
+    """The application of the admin functions."""
+    from prxy.api.control.app import create_control_app  # noqa: PLC0415  # FastAPI stays out of the data plane
+
+    return create_app([], RENDER_ERROR, create_control_app(_planes().control))

@@ -1,0 +1,28 @@
+"""Ways to cut bytes into pieces, and to end their lines."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+
+def every_cut(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    for offset in range(1, len(data)):
+        yield data[:offset], data[offset:]
+
+
+def random_cuts(data: bytes, seed: int) -> list[bytes]:
+    """Pieces of 1 to n bytes; the largest possible piece is drawn first, so that some cuttings are fine throughout."""
+    rng = random.Random(seed)
+    most = rng.choice([1, 2, 5, 40, 400, max(1, len(data))])
+    pieces, at = [], 0
+    while at < len(data):
+        size = rng.randint(1, most)
+        pieces.append(data[at : at + size])
+        at += size
+    return pieces
+
+
+def line_endings(data: bytes) -> dict[str, bytes]:
+    lf = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return {"LF": lf, "CRLF": lf.replace(b"\n", b"\r\n"), "CR": lf.replace(b"\n", b"\r")}

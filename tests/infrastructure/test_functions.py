@@ -1,0 +1,53 @@
+"""The functions: thin, quick to import, and nothing but their code in the package."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.exchanges import ROOT
+
+FOLDERS = sorted(path.parent for path in ROOT.glob("functions/*/app.py"))
+CONTROL_PLANE = {"keys", "provider_keys", "usage"}
+DATA_PLANE = [folder for folder in FOLDERS if folder.name not in CONTROL_PLANE]
+TOO_HEAVY = {"fastapi", "pydantic", "boto3", "botocore", "aws_xray_sdk", "genai_prices", "moto", "uvicorn", "click"}
+IMPORT = "import json, sys, app; print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+STORE = {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none", "AWS_REGION": "us-east-1", "PRXY_TABLE": "t"}
+
+
+def imported(folder: Path) -> set[str]:
+    """Top-level names in a fresh interpreter that has imported the function."""
+    environment = {**os.environ, **STORE, "PYTHONPATH": str(ROOT / "shared"), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize("folder", DATA_PLANE, ids=lambda folder: folder.name)
+def test_a_function_of_the_data_plane_imports_nothing_heavy(folder: Path) -> None:
+    assert not imported(folder) & TOO_HEAVY
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_a_function_is_about_ten_lines_of_wiring(folder: Path) -> None:
+    files = {path.name for path in folder.iterdir() if path.name != "__pycache__"}
+
+    assert files == {"app.py"}
+    assert len((folder / "app.py").read_text(encoding="utf-8").splitlines()) <= 12
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_a_function_starts(folder: Path) -> None:
+    assert "mangum" in imported(folder)
