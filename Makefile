@@ -73,8 +73,14 @@ lock: $(BIN)/uv ## Compile requirements/*.in (UPGRADE=--upgrade takes newer vers
 	$(COMPILE) $(R)/dataplane.in $(R)/run.in -c $(R)/dev.txt -o $(R)/run.txt
 	$(COMPILE) $(R)/dataplane.in -c $(R)/dev.txt -o $(R)/dataplane.txt
 	$(COMPILE) $(R)/control.in -c $(R)/dev.txt -o $(R)/control.txt
+	$(COMPILE) $(R)/catalog.in -c $(R)/dev.txt -o $(R)/catalog.txt
 	$(COMPILE) $(R)/sam.in -o $(R)/sam.txt
 	$(COMPILE) $(R)/litellm.in -o $(R)/litellm.txt
+
+.PHONY: catalog
+catalog: setup ## Take prices and limits of models from the current price lists
+	$(INSTALL) -r $(R)/catalog.txt
+	$(BIN)/python scripts/update_catalog.py
 
 .PHONY: clean
 clean: ## Remove what can be made again; the local keys in .prxy stay

@@ -3,13 +3,14 @@
 SAM_VENV := .venv-sam
 SAM := $(SAM_VENV)/bin/sam
 # samconfig.toml decides, for what is built must be what is deployed.
-ARCHITECTURE := $(or $(shell sed -n 's/.*"Architecture=\([a-z0-9_]*\)".*/\1/p' samconfig.toml | head -n 1),arm64)
+ARCHITECTURE := $(or $(shell sed -n '/^#/d; s/.*"Architecture=\([a-z0-9_]*\)".*/\1/p' samconfig.toml | head -n 1),arm64)
 STAGE ?= default
 export SAM_CLI_TELEMETRY := 0
 
 $(SAM): $(BIN)/uv requirements/sam.txt
-	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(SAM_VENV)
-	$(BIN)/uv pip sync --quiet --python $(SAM_VENV)/bin/python --require-hashes requirements/sam.txt
+	@echo "installing requirements/sam.txt into $(SAM_VENV)" >&2
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(SAM_VENV)
+	@$(BIN)/uv pip sync --quiet --python $(SAM_VENV)/bin/python --require-hashes requirements/sam.txt
 	@touch $@
 
 .PHONY: build

@@ -48,6 +48,9 @@ FALLBACKS = {"azure": ["openai", "deepseek", "x-ai"]}
 DEMO: dict[str, Any] = {"echo": {"prices": [[0, 1_000_000, 2_000_000, 1_000_000, 1_000_000, 1_000_000, None, None]]}}
 """`prxy/echo`: $1 and $2 per million tokens of input and output."""
 
+LONGEST = 1_000_000
+"""A model with prices for long prompts takes them at least behind a flag, whatever window its list names."""
+
 INPUTS = ("input_mtok", "input_image_mtok", "input_video_mtok")
 OUTPUTS = ("output_mtok", "output_image_mtok", "output_video_mtok", "output_reasoning_mtok", "output_citation_mtok")
 TIERS = ("service_tier", "speed")
@@ -104,7 +107,7 @@ def _card(model: types.ModelInfo) -> dict[str, Any] | None:
         return None
     card: dict[str, Any] = {"prices": rows}
     if model.context_window:
-        card["context_window"] = model.context_window
+        card["context_window"] = max(model.context_window, LONGEST if rows[-1][0] else 0)
     if (fee := vars(price).get("requests_kcount")) is not None:
         card["fee_nano"] = int((_highest(fee) * 10**6).to_integral_value(ROUND_CEILING))
     tiers = dict(_tiers(model, vars(price)))
@@ -139,7 +142,7 @@ def _tiers(model: types.ModelInfo, standard: Mapping[str, Any]) -> Iterator[tupl
 
 
 def _rows(price: Mapping[str, Any]) -> list[list[int | None]] | None:
-    """One row for each threshold of input tokens: [above, input, output, cached, write, write for 1 h, audio in, out]."""
+    """One row for each threshold: [above, input, output, cached, write, write for an hour, audio in, audio out]."""
     if price.get("input_mtok") is None or price.get("output_mtok") is None:
         return None
     starts = {0} | {tier.start for value in price.values() if hasattr(value, "tiers") for tier in value.tiers}

@@ -18,7 +18,7 @@ from prxy.canonical.events import (
     Verbatim,
 )
 from prxy.canonical.parts import Part, Reasoning, Refusal, Text, ToolCall, ToolResult
-from prxy.canonical.request import ChatRequest, FunctionTool, Message, ReasoningMode, Role
+from prxy.canonical.request import ChatRequest, FunctionTool, Message, ReasoningMode, Role, ToolMode
 from prxy.canonical.response import ChatResponse, Choice, FinishReason, Usage
 from prxy.canonical.stream import through
 from prxy.formats.base import Format
@@ -107,11 +107,14 @@ def common(response: ChatResponse) -> Any:
 
 
 def _common_choice(choice: Choice) -> Any:
+    """A call that the token limit cut has no arguments in a wire that sends them whole, so there its name has to do."""
+    finish = FAMILY[choice.finish.reason]
+    calls = [part for part in choice.parts if isinstance(part, ToolCall)]
     return {
         "text": "".join(part.text for part in choice.parts if isinstance(part, Text | Refusal)),
         "reasoning": "".join(part.text for part in choice.parts if isinstance(part, Reasoning)),
-        "calls": [_common_call(part) for part in choice.parts if isinstance(part, ToolCall)],
-        "finish": FAMILY[choice.finish.reason],
+        "calls": [call.name if finish == "length" else _common_call(call) for call in calls],
+        "finish": finish,
     }
 
 
@@ -141,13 +144,29 @@ def common_request(request: ChatRequest) -> Any:
     spoken = [*([request.instructions] if request.instructions else []), *request.messages]
     parts = [part for message in spoken for part in message.parts]
     names = {part.id: part.name for part in parts if isinstance(part, ToolCall)}
-    results = [(names.get(part.call_id), _texts(part.parts)) for part in parts if isinstance(part, ToolResult)]
+    results = [(names.get(part.call_id), _said(part)) for part in parts if isinstance(part, ToolResult)]
     return {
         "texts": _texts(parts),
         "calls": [_common_call(part) for part in parts if isinstance(part, ToolCall)],
         "results": sorted(results, key=repr),
-        "tools": [tool.name for tool in request.tools if isinstance(tool, FunctionTool)],
+        "tools": [tool.name for tool in request.tools if isinstance(tool, FunctionTool) and _may_use(request, tool)],
     }
+
+
+def _said(result: ToolResult) -> Any:
+    """A result as JSON where it is JSON: some wires take it apart."""
+    words = _texts(result.parts)
+    try:
+        return json.loads(" ".join(words))
+    except ValueError:
+        return words
+
+
+def _may_use(request: ChatRequest, tool: FunctionTool) -> bool:
+    """Wires that cannot narrow the choice of tools leave the others out."""
+    choice = request.tool_choice
+    narrows = choice is not None and choice.mode in (ToolMode.ALLOWED, ToolMode.ALLOWED_REQUIRED)
+    return not narrows or (choice is not None and tool.name in choice.names)
 
 
 def _texts(parts: Iterable[Part]) -> list[str]:

@@ -133,7 +133,24 @@ def _shuffled(rng: Random, lines: list[list[StreamEvent]]) -> list[StreamEvent]:
     return told
 
 
-JUNK: list[Any] = [None, True, 0, -1, 1.5, 1e300, 2**60, "", "text", "\x00", [], [None], [[]], {}, {"type": "text"}, {"": {}}]
+JUNK: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    1.5,
+    1e300,
+    2**60,
+    "",
+    "text",
+    "\x00",
+    [],
+    [None],
+    [[]],
+    {},
+    {"type": "text"},
+    {"": {}},
+]
 
 
 @st.composite

@@ -20,6 +20,8 @@ from prxy.providers.transport import Deadlines
 
 KEY = "sk-canary-0123456789abcdefghijkl"
 EVERY = pytest.mark.parametrize("row", PROVIDERS.values(), ids=PROVIDERS)
+ONE_OF_EACH_FORMAT = {speaks.format.parse_error: row for row in PROVIDERS.values() for speaks in row.speaks}
+EVERY_FORMAT = pytest.mark.parametrize("row", ONE_OF_EACH_FORMAT.values(), ids=lambda row: row.name)
 PATHS = [
     pytest.param(row, speaks, stream, id=f"{row.name}-{'stream' if stream else 'whole'}")
     for row in PROVIDERS.values()
@@ -233,7 +235,7 @@ STATUSES = {
 }
 
 
-@EVERY
+@EVERY_FORMAT
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("body", [b"", b"<html>bad gateway at 10.1.2.3</html>", b"null", b"[", b'"text"', b"\xff"])
 async def test_an_error_without_a_readable_body_has_our_own_words(row: Provider, status: int, body: bytes) -> None:
@@ -243,7 +245,7 @@ async def test_an_error_without_a_readable_body_has_our_own_words(row: Provider,
     assert error.message == f"{row.name}: The provider answered with status {status} and no readable message."
 
 
-@EVERY
+@EVERY_FORMAT
 @pytest.mark.parametrize("status", STATUSES)
 async def test_an_error_of_a_provider_keeps_its_class_and_its_words_without_its_secrets(
     row: Provider, status: int
@@ -261,7 +263,7 @@ async def test_an_error_of_a_provider_keeps_its_class_and_its_words_without_its_
     assert error.retry_after == "7"
 
 
-@EVERY
+@EVERY_FORMAT
 @pytest.mark.parametrize(
     "body", [b"{}", b"[]", b'{"error": 1}', b'{"error": []}', b'{"error": {"message": {}}}', b"[1]"]
 )

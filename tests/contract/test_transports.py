@@ -591,6 +591,37 @@ async def test_time_that_the_caller_takes_is_not_the_servers_idleness(transport:
     assert seen == b"helloworld"
 
 
+async def test_a_caller_that_does_not_read_holds_the_server_back(transport: Transport) -> None:
+    sent = 0
+
+    async def script(peer: Peer) -> None:
+        nonlocal sent
+        await peer.request()
+        await peer.send(OK + b"content-length: 67108864\r\n\r\n")
+        for _ in range(1024):
+            await peer.send(b"x" * 65536)
+            sent += 65536
+
+    async with hostile(script) as server:
+        reply = await transport.send(ask(server.url))
+        await asyncio.sleep(0.5)
+        held_back_at = sent
+        await reply.aclose()
+
+    assert held_back_at < 32 * 2**20
+
+
+async def test_the_proxy_of_the_environment_is_used_by_httpx(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with hostile(replying(whole(b"through"))) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/v1/x"))
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        async with closing_after(HttpxTransport()) as transport:
+            assert await answer(transport, ask("http://provider.example/v1/x")) == b"through"
+
+    assert proxy.requests[0].startswith(b"POST http://provider.example/v1/x HTTP/1.1\r\n")
+
+
 # Giving up
 
 
@@ -783,4 +814,4 @@ async def test_a_server_that_speaks_no_tls_is_a_failed_connection(transport: Tra
     async with hostile(replying_once(whole(b"plain"))) as server:
         url = server.url.replace("http:", "https:")
 
-        await refused(transport, ask(url, deadlines=replace(SHORT, total_s=5)), ProviderConnectionFailed)
+        await refused(transport, ask(url, deadlines=replace(SHORT, connect_s=0.3)), ProviderConnectionFailed)

@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 from tests.exchanges import ROOT
 
+from prxy.api.routes import ROUTES
+from prxy.local.template import read_template
+
+TEMPLATE = read_template(ROOT / "template.yaml")
 FOLDERS = sorted(path.parent for path in ROOT.glob("functions/*/app.py"))
 CONTROL_PLANE = {"keys", "provider_keys", "usage"}
 DATA_PLANE = [folder for folder in FOLDERS if folder.name not in CONTROL_PLANE]
@@ -51,3 +55,10 @@ def test_a_function_is_about_ten_lines_of_wiring(folder: Path) -> None:
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_a_function_starts(folder: Path) -> None:
     assert "mangum" in imported(folder)
+
+
+def test_every_route_of_the_data_plane_has_its_function() -> None:
+    served = {TEMPLATE.functions[route.function].folder.name for route in TEMPLATE.routes}
+
+    assert set(ROUTES) == {folder.name for folder in DATA_PLANE}
+    assert set(ROUTES) <= served

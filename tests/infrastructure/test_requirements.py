@@ -10,7 +10,7 @@ import pytest
 
 FOLDER = Path(__file__).resolve().parents[2] / "requirements"
 LOCKS = sorted(FOLDER.glob("*.txt"))
-OURS = ("dev", "run", "dataplane", "control")
+OURS = ("dev", "run", "dataplane", "control", "catalog")
 """From the widest to the narrowest; the peers' and the SAM tools' locks go their own ways."""
 
 
@@ -43,7 +43,7 @@ def test_a_lock_names_no_index_and_no_path(lock: Path) -> None:
     assert re.findall(r"https?:|file:|--\w+-(?:url|links)|^-|/", lock.read_text(), re.MULTILINE) == []
 
 
-@pytest.mark.parametrize(("wider", "narrower"), pairwise(OURS))
+@pytest.mark.parametrize(("wider", "narrower"), tuple(pairwise(OURS)))
 def test_the_locks_of_the_gateway_agree_on_versions(wider: str, narrower: str) -> None:
     broad, narrow = locked(wider), locked(narrower)
 

@@ -112,7 +112,7 @@ class DynamoLedger(Ledger):
 
     async def settle(self, hold: Hold, actual_nano: int | None) -> None:
         await self._settle(hold, actual_nano)
-        if actual_nano is not None and actual_nano > hold.amount_nano:
+        if actual_nano is not None and actual_nano > hold.amount_nano > 0:
             _log.error("bound_violation", extra=_amounts(hold, actual_nano))
 
     async def _settle(self, hold: Hold, actual_nano: int | None) -> None:

@@ -272,3 +272,16 @@ def test_a_refusal_is_text_and_what_means_nothing_to_google_is_left_out() -> Non
     ]
 
     assert candidate["content"]["parts"] == [{"text": "No."}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "args"), [("", {}), ('{"at":"s', {"input": '{"at":"s'}), ("4 + 4", {"input": "4 + 4"})]
+)
+def test_arguments_that_are_no_object_travel_inside_one(arguments: str, args: Any) -> None:
+    """A32: a call that was cut is told as far as it came."""
+    (candidate,) = told(ToolCall(id="c", name="look", arguments=arguments), finish=Finish(reason=FinishReason.LENGTH))[
+        "candidates"
+    ]
+
+    assert candidate["content"]["parts"][0]["functionCall"]["args"] == args
+    assert candidate["finishReason"] == "MAX_TOKENS"

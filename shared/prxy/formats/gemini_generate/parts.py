@@ -244,8 +244,16 @@ def _render_call(call: ToolCall) -> Wire:
     if not spelt(call.extras, NAME, "id:none"):
         wire["id"] = call.id
     if call.arguments or not spelt(call.extras, NAME, "args:none"):
-        wire["args"] = json_object(call.arguments) or {}
+        wire["args"] = _arguments(call.arguments)
     return wire | inner_fields(call.extras, "functionCall")
+
+
+def _arguments(text: str) -> Wire:
+    """Arguments must be an object: free text, and JSON that an answer was cut in, travels inside one."""
+    value = json_object(text)
+    if value is not None:
+        return value
+    return {"input": text} if text.strip() else {}
 
 
 def _render_result(result: ToolResult) -> Wire:

@@ -42,7 +42,7 @@ from prxy.framing.frame import Frame
 
 DONE = b"[DONE]"
 PASSING = frozenset(("obfuscation", "p", "error"))
-"""Not kept: the random filler of OpenAI and Mistral against guessing at lengths, and errors, which are read elsewhere."""
+"""Not kept: the filler of OpenAI and Mistral against guessing at lengths, and errors, which are read elsewhere."""
 CHOICE_FIELDS = frozenset(("index", "delta", "finish_reason", "message"))
 """Read elsewhere; `message` is Perplexity's repetition of everything so far."""
 DELTA_FIELDS = frozenset(
