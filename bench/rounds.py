@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,13 +33,10 @@ class Choice:
 
 def run(choice: Choice) -> Findings:
     with tempfile.TemporaryDirectory() as folder, _upstream(Path(folder)) as place:
-        up, missing = _start_all(choice.gateways, place)
-        try:
+        with ExitStack() as stack:
+            up, missing = _start_all(choice.gateways, place, stack)
             samples = {scenario: _scenario(scenario, up, choice) for scenario in choice.scenarios}
             growths = _growths(up, choice.memory_marks)
-        finally:
-            for started in up.values():
-                started.stop()
         return Findings(
             command=choice.command,
             rounds=choice.rounds,
@@ -64,7 +61,10 @@ def _upstream(folder: Path) -> Iterator[Place]:
         running.stop()
 
 
-def _start_all(gateways: Sequence[Gateway], place: Place) -> tuple[dict[Gateway, Started], dict[str, str]]:
+def _start_all(
+    gateways: Sequence[Gateway], place: Place, stack: ExitStack
+) -> tuple[dict[Gateway, Started], dict[str, str]]:
+    """Who answers, stopped when the stack is left, and why the others do not."""
     up: dict[Gateway, Started] = {}
     missing: dict[str, str] = {}
     for gateway in gateways:
@@ -72,7 +72,8 @@ def _start_all(gateways: Sequence[Gateway], place: Place) -> tuple[dict[Gateway,
         folder = place.folder / gateway.name
         folder.mkdir()
         try:
-            up[gateway] = gateway.start(replace(place, folder=folder))
+            up[gateway] = started = gateway.start(replace(place, folder=folder))
+            stack.callback(started.stop)
         except NotAvailable as error:
             missing[gateway.name] = str(error)
             _say(f"  {error}")

@@ -7,13 +7,15 @@ from __future__ import annotations
 import json
 import sys
 import time
+import urllib.error
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 
 from bench.gateways.base import GATEWAY_CORE, LOAD_CORE, Gateway, Place, Started, module_command
 from bench.processes import Command, NotAvailable, Running, free_port
 
-_LIMITS = {"per_day_usd": "100000", "concurrency": 1000}
+_LIMITS = {"per_day_usd": "100000", "concurrency": 256}
 
 
 def _start(place: Place) -> Started:
@@ -27,16 +29,15 @@ def _start(place: Place) -> Started:
         PRXY_TABLE="bench",
     )
     emulator = Command(arguments=module_command("bench.store", store_port), env=env)
-    store = Running(emulator, store_port, core=LOAD_CORE, patience_s=30)
-    command = (str(Path(sys.executable).with_name("prxy")), "serve", "--port", str(port))
-    try:
-        process = Running(
-            Command(arguments=command, env=env, folder=place.folder), port, core=GATEWAY_CORE, patience_s=30
-        )
-    except NotAvailable:
-        store.stop()
-        raise
-    key = _limited_key(port, _ready_line(process)["admin_key"])
+    serve = (str(Path(sys.executable).with_name("prxy")), "serve", "--port", str(port))
+    with ExitStack() as undo:
+        store = Running(emulator, store_port, core=LOAD_CORE, patience_s=30)
+        undo.callback(store.stop)
+        command = Command(arguments=serve, env=env, folder=place.folder)
+        process = Running(command, port, core=GATEWAY_CORE, patience_s=30)
+        undo.callback(process.stop)
+        key = _limited_key(port, _ready_line(process)["admin_key"])
+        undo.pop_all()
     return Started(port=port, process=process, headers={"authorization": f"Bearer {key}"}, others=(store,))
 
 
@@ -57,9 +58,12 @@ def _limited_key(port: int, admin_key: str) -> str:
         json.dumps({"name": "bench", "limits": _LIMITS}).encode(),
         {"authorization": f"Bearer {admin_key}", "content-type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        key: str = json.load(answer)["key"]
-        return key
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            key: str = json.load(answer)["key"]
+            return key
+    except urllib.error.HTTPError as error:
+        raise NotAvailable(f"made no key: {error.read().decode(errors='replace')}") from error
 
 
 PRXY = Gateway(name="prxy", title="prxy, key and daily limit", translates=True, start=_start)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from prxy.canonical.parts import Json
 
@@ -114,6 +115,9 @@ class Sheet(Struct, frozen=True, kw_only=True):
     """Decoded provider by provider: most processes use few of them."""
 
 
+KEPT = 2_000
+"""Cards remembered by one process; names with any date are many."""
+
 _NOTHING = Offer(models={}, aliases={})
 _PATH = Path(__file__).with_name("catalog.json")
 
@@ -123,27 +127,42 @@ class Catalog:
         self._path = path
         self._offers: dict[str, Offer] = {}
         self._cards: dict[tuple[str, str], ModelCard] = {}
+        self._lists: dict[str, tuple[ModelCard, ...]] = {}
 
     @cached_property
     def _sheet(self) -> Sheet:
         return msgspec.json.decode(self._path.read_bytes(), type=Sheet)
 
     def find(self, provider: str, model: str) -> ModelCard | None:
-        """The card of a model on the provider's price list."""
-        offer = self._offer(provider)
-        for name in _names(model.lower()):
-            key = name if name in offer.models else offer.aliases.get(name)
-            if key is not None:
-                return self._make(provider, key, offer.models[key])
-        return None
+        """The card of a model on the provider's price list, under the name that the list has for it."""
+        kept = self._cards.get((provider, model))
+        if kept is not None:
+            return kept
+        key = self._key(provider, model.lower())
+        if key is None:
+            return None
+        if len(self._cards) >= KEPT:
+            self._cards.clear()
+        card = self._cards[provider, model] = self._make(provider, model, key)
+        return card
 
     def card(self, provider: str, model: str) -> ModelCard:
         """The card, or one without prices that says what models of such a name can do."""
-        return self.find(provider, model) or self._make(provider, model, None)
+        return self.find(provider, model) or self._make(provider, model)
 
     def of(self, provider: str) -> Iterable[ModelCard]:
         """All cards on the provider's price list."""
-        return [self._make(provider, key, listed) for key, listed in self._offer(provider).models.items()]
+        if provider not in self._lists:
+            self._lists[provider] = tuple(self._make(provider, key, key) for key in self._offer(provider).models)
+        return self._lists[provider]
+
+    def _key(self, provider: str, model: str) -> str | None:
+        offer = self._offer(provider)
+        for name in _names(model):
+            key = name if name in offer.models else offer.aliases.get(name)
+            if key is not None:
+                return key
+        return None
 
     def _offer(self, provider: str) -> Offer:
         offer = self._offers.get(provider)
@@ -152,20 +171,16 @@ class Catalog:
             offer = self._offers[provider] = msgspec.json.decode(raw, type=Offer) if raw is not None else _NOTHING
         return offer
 
-    def _make(self, provider: str, model: str, listed: Listed | None) -> ModelCard:
-        kept = self._cards.get((provider, model))
-        if kept is not None:
-            return kept
+    def _make(self, provider: str, model: str, key: str | None = None) -> ModelCard:
+        """Abilities go by the name that was asked for, prices by the one that it was found under."""
         said: dict[str, Json] = {**self._family(model), **self._sheet.defaults.get(provider, {})}
-        prices = None
-        if listed is not None:
-            prices = Prices(standard=listed.prices, tiers=listed.tiers, fee_nano=listed.fee_nano)
-            said["context_window"] = listed.context_window
-        card = msgspec.convert({**said, "id": model, "unbounded": list(self._sheet.unbounded)}, ModelCard)
-        card = msgspec.structs.replace(card, prices=prices)
-        if listed is not None:
-            self._cards[provider, model] = card
-        return card
+        card = msgspec.convert({**said, "id": key or model}, ModelCard)
+        card = replace(card, unbounded=self._sheet.unbounded)
+        if key is None:
+            return card
+        listed = self._offer(provider).models[key]
+        prices = Prices(standard=listed.prices, tiers=listed.tiers, fee_nano=listed.fee_nano)
+        return replace(card, prices=prices, context_window=listed.context_window)
 
     def _family(self, model: str) -> Mapping[str, Json]:
         name = model.lower().rpartition("/")[2]

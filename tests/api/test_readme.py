@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from prxy.providers import PROVIDERS
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 README = (ROOT / "README.md").read_text()
@@ -127,7 +129,7 @@ def test_the_second_call_of_the_pipeline_example_comes_from_the_cache(local: Loc
     headers = output_of(example, local).lower()
 
     assert headers.count("x-prxy-cache: exact-cache") == 1
-    assert headers.count("x-prxy-provider:") == 2
+    assert headers.rstrip().endswith("x-prxy-cost-usd: 0")
 
 
 def test_the_limits_example_creates_a_key_with_those_limits(local: Local) -> None:
@@ -140,10 +142,21 @@ def test_the_limits_example_creates_a_key_with_those_limits(local: Local) -> Non
     assert made["limits"]["concurrency"] == 8
 
 
-def test_the_usage_example_reports_totals(local: Local) -> None:
-    _, usage = blocks("Limits")
+def test_the_list_example_shows_keys_without_secrets(local: Local) -> None:
+    create, show = blocks("Limits")
 
-    assert "totals" in json.loads(output_of(usage, local))
+    printed = output_of(f"{create}{show}", local)
+
+    made, shown = (json.loads(line) for line in printed.replace("}{", "}\n{").splitlines())
+    assert made["id"] in {key["id"] for key in shown["data"]}
+    assert made["key"] not in json.dumps(shown)
+
+
+def test_the_readme_names_every_provider_and_no_other() -> None:
+    section = README.partition("\n## With a provider\n")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`(\w+)`", section.partition("that has a key:")[2]))
+
+    assert named == set(PROVIDERS) - {"prxy"}
 
 
 def test_the_gate_runs_the_test_command_of_the_readme() -> None:

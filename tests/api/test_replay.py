@@ -53,18 +53,22 @@ def chat_meaning(body: bytes, *, streamed: bool) -> ChatResponse:
     return fold(through(CHAT.decode_stream(), through(SseDecoder(), [body])))
 
 
+def arguments(call: ToolCall) -> Any:
+    return call.arguments if call.freeform else json.loads(call.arguments or "{}")
+
+
 def said(response: ChatResponse) -> list[tuple[str, list[tuple[str, Any]]]]:
     """What every choice says to the user: texts, and calls with their arguments."""
     return [
         (
             "".join(part.text for part in choice.parts if isinstance(part, Text)),
-            [(p.name, json.loads(p.arguments or "{}")) for p in choice.parts if isinstance(p, ToolCall)],
+            [(p.name, arguments(p)) for p in choice.parts if isinstance(p, ToolCall)],
         )
         for choice in response.choices
     ]
 
 
-@pytest.mark.parametrize("exchange", answered())
+@pytest.mark.parametrize("exchange", list(answered()))
 def test_a_chat_client_gets_what_the_provider_said(exchange: Exchange, gateway: Running, upstream: Upstream) -> None:
     key = put(upstream, exchange)
     model = f"{PROVIDERS[exchange.format]}/some-model"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated
+from msgspec import structs
 
-from msgspec import Meta, structs
-
+from prxy.canonical.errors import InvalidRequest
 from prxy.money.usd import nano_from_usd
 from prxy.pipeline.base import Call, Module, ModuleOptions, OnFailure, Ports
 
-Usd = Annotated[Decimal, Meta(ge=0, le=1_000_000)]
+Usd = Decimal
 
 
 class CostGuard(Module):
@@ -41,8 +40,17 @@ class CostGuard(Module):
         return structs.replace(call, limits=tighter)
 
 
+def _checked(usd: Decimal) -> int:
+    try:
+        return nano_from_usd(usd)
+    except ValueError as error:
+        raise InvalidRequest(
+            f"Invalid pipeline: options of 'cost-guard': {error}", code="invalid_pipeline", param="x-prxy-pipe"
+        ) from error
+
+
 def _least(limit_nano: int | None, usd: Decimal | None) -> int | None:
     if usd is None:
         return limit_nano
-    wish = nano_from_usd(usd)
+    wish = _checked(usd)
     return wish if limit_nano is None else min(limit_nano, wish)

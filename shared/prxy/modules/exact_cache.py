@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, to_builtins
+from msgspec import Meta
 
 from prxy.canonical.digest import digest
 from prxy.canonical.response import ChatResponse, FinishReason
@@ -44,9 +44,9 @@ class ExactCache(Module):
         await self._cache.put(call.key.tenant, self._digest(call), response, self._options.ttl_seconds)
 
     def _digest(self, call: Call) -> str:
-        asked = to_builtins(call.request)
+        asked = call.request
         left_out = {*_NOT_CONTENT, *self._options.exclude_fields}
         if not self._options.include_system:
             left_out.add("instructions")
         owner = call.key.id if self._options.scope == "user" else ""
-        return digest(self.name, owner, {name: value for name, value in asked.items() if name not in left_out})
+        return digest(self.name, owner, {name: getattr(asked, name) for name in asked.__struct_fields__ if name not in left_out})

@@ -6,7 +6,7 @@ Binary and set types are left out: the table holds none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from msgspec import Struct
 
@@ -38,7 +38,7 @@ def render_value(value: Value) -> Wire:
             return {"NULL": True}
         case Mapping():
             return {"M": render_item(value)}
-        case Sequence():
+        case list() | tuple():
             return {"L": [render_value(each) for each in value]}
         case _:
             raise TypeError(f"An attribute cannot hold a {type(value).__name__}.")

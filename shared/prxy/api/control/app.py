@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from prxy import __version__
-from prxy.api.control import keys
+from prxy.api.control.keys import KeyRoutes
 from prxy.api.http import error_headers
 from prxy.api.routes import RENDER_ERROR
 from prxy.canonical.errors import GatewayError, InvalidRequest, MethodNotAllowed, NotFound
@@ -17,7 +17,7 @@ from prxy.control import ControlPlane
 def create_control_app(plane: ControlPlane) -> FastAPI:
     """Every admin route, with errors in the shape of the data plane."""
     app = FastAPI(title="prxy", version=__version__, docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
-    app.include_router(keys.router(plane))
+    app.include_router(KeyRoutes(plane).router())
     app.add_exception_handler(GatewayError, _refuse)
     app.add_exception_handler(HTTPException, _refuse_http)
     return app

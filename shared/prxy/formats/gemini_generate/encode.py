@@ -29,7 +29,7 @@ from prxy.formats.base import encode_json, spelt
 from prxy.formats.gemini_generate.errors import error_object
 from prxy.formats.gemini_generate.names import NAME, outer_fields
 from prxy.formats.gemini_generate.outcome import render_usage
-from prxy.formats.gemini_generate.parts import render_part
+from prxy.formats.gemini_generate.part_render import render_part
 from prxy.formats.gemini_generate.response import is_sayable, render_end, render_identity
 from prxy.framing.frame import Frame
 

@@ -33,7 +33,8 @@ from prxy.canonical.parts import (
 from prxy.canonical.request import ChatRequest, Instructions, Message, Role
 from prxy.formats.base import foreign_losses
 from prxy.formats.gemini_generate.names import NAME
-from prxy.formats.gemini_generate.parts import json_object, render_part
+from prxy.formats.gemini_generate.part_render import render_part
+from prxy.formats.gemini_generate.parts import json_object
 
 _GENERATION_3 = re.compile(r"gemini-(?:[3-9]|\d\d|(?:flash|flash-lite|pro)-latest)")
 """Models that refuse an unsigned call and read media inside a function response:
@@ -75,7 +76,8 @@ def render_history(request: ChatRequest) -> tuple[list[Wire], list[Loss]]:
 
 
 def render_instruction_parts(instructions: Instructions) -> list[Wire]:
-    return [render_part(_plain(part)) for part in instructions.parts if not (isinstance(part, Text) and not part.text)]
+    said = [part for part in instructions.parts if not (isinstance(part, Text) and not part.text)]
+    return [render_part(_plain(part, instructions.at)) for part in said]
 
 
 def _turns(messages: Iterable[Message]) -> Iterator[_Turn]:
@@ -111,13 +113,13 @@ class _Writer:
     def _results(self, turn: _Turn) -> Iterator[Wire]:
         """One response for each call, in call order, then the media that a response cannot hold."""
         beside: list[Wire] = []
-        given = _pair(turn)
+        given, at = _pair(turn), turn.messages[0].at
         for position, call in enumerate(turn.calls):
             result = given.get(position) or ToolResult(call_id=call.id, parts=(Text(text=_UNANSWERED),), is_error=True)
             kept = tuple(part for part in result.parts if isinstance(part, Text) or self._fits(part))
             media = [part for part in result.parts if part not in kept]
-            yield render_part(structs.replace(_named(result, call), parts=tuple(_plain(part) for part in kept)))
-            beside += [render_part(_plain(part)) for part in media]
+            yield render_part(structs.replace(_named(result, call), parts=tuple(_plain(part, at) for part in kept)))
+            beside += [render_part(_plain(part, at)) for part in media]
         yield from beside
 
     def _fits(self, part: Part) -> bool:
@@ -203,7 +205,7 @@ def _check_arguments(call: ToolCall, message: Message, position: int) -> None:
         )
 
 
-def _plain(part: Part, at: str = "messages") -> Part:
+def _plain(part: Part, at: str) -> Part:
     """The part in the form in which this wire takes it from another. Raises UnsupportedFeature."""
     match part:
         case Text() | Reasoning() | Refusal() | ToolCall() | ToolResult():

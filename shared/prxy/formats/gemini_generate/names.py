@@ -25,8 +25,9 @@ class Names(Fields):
         self.spelling: set[str] = set() if spelling is None else spelling
         self._inside = inside
         self._given: dict[str, str] = {}
-        for name in [name for name in self._left if _SNAKE.fullmatch(name) and name not in FORBIDDEN]:
-            self._rename(name)
+        for name in [name for name in self._left if "_" in name and name not in FORBIDDEN]:
+            if _SNAKE.fullmatch(name):
+                self._rename(name)
 
     def _rename(self, name: str) -> None:
         camel = camel_case(name)

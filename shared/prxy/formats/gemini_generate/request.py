@@ -13,7 +13,8 @@ from prxy.formats.gemini_generate.calls import HistoryCalls
 from prxy.formats.gemini_generate.config import parse_output, parse_reasoning, parse_sampling, render_config
 from prxy.formats.gemini_generate.history import render_history, render_instruction_parts
 from prxy.formats.gemini_generate.names import NAME, Names, flat, inner_fields, outer_fields, respell
-from prxy.formats.gemini_generate.parts import is_one_kind, parse_part, render_part
+from prxy.formats.gemini_generate.part_render import render_part
+from prxy.formats.gemini_generate.parts import is_one_kind, parse_part
 from prxy.formats.gemini_generate.tools import parse_tool_choice, parse_tools, render_tool_choice, render_tools
 
 _STREAM = "streamGenerateContent"

@@ -30,7 +30,8 @@ from prxy.formats.gemini_generate.outcome import (
     render_finish,
     render_usage,
 )
-from prxy.formats.gemini_generate.parts import parse_part, render_part
+from prxy.formats.gemini_generate.part_render import render_part
+from prxy.formats.gemini_generate.parts import parse_part
 
 
 def parse_response(body: Wire) -> ChatResponse:

@@ -6,7 +6,8 @@
     stream      decode                              encode
     error       errors                              errors
 
-`parts`, `media`, `tools` and `usage` hold both directions of what they are named after; `words` the tables.
+`parts`, `media`, `tools` and `usage` hold both directions of what they are named after; `words` the tables,
+`lenient` the reading of what providers send.
 """
 
 from __future__ import annotations

@@ -24,25 +24,23 @@ from prxy.canonical.response import Usage
 from prxy.canonical.stream import merge, with_text
 from prxy.formats.base import PartTracker, decode_json, make_extras
 from prxy.formats.openai_chat.errors import in_band_error
+from prxy.formats.openai_chat.lenient import created_at, index_or, object_, objects, string
 from prxy.formats.openai_chat.response_parse import (
     ENVELOPE,
     audio_part,
     content_piece,
-    created_at,
-    envelope_extras,
     image_part,
     is_image,
     parse_call,
     parse_finish,
-    string,
 )
 from prxy.formats.openai_chat.usage import parse_usage, usage_of
 from prxy.formats.openai_chat.words import NAME, REASONING_WORDS
 from prxy.framing.frame import Frame
 
 DONE = b"[DONE]"
-PASSING = frozenset(("obfuscation", "p", "error"))
-"""Not kept: the filler of OpenAI and Mistral against guessing at lengths, and errors, which are read elsewhere."""
+PASSING = ENVELOPE | {"obfuscation", "p", "error"}
+"""Read elsewhere, or the filler of OpenAI and Mistral against guessing at lengths, which is not kept."""
 CHOICE_FIELDS = frozenset(("index", "delta", "finish_reason", "message"))
 """Read elsewhere; `message` is Perplexity's repetition of everything so far."""
 DELTA_FIELDS = frozenset(
@@ -139,9 +137,8 @@ class StreamDecoder:
         yield StreamEnd(extras=make_extras(NAME, self._late))
 
     def _chunk(self, chunk: Wire) -> Iterator[StreamEvent]:
-        choices = _objects(chunk.get("choices"))
-        if chunk.keys() - ENVELOPE:
-            self._note(chunk)
+        choices = objects(chunk.get("choices"))
+        self._note(chunk)
         if not self._started:
             if not choices and not chunk.get("id"):
                 return
@@ -157,8 +154,9 @@ class StreamDecoder:
 
     def _note(self, chunk: Wire) -> None:
         """Keep the unknown fields that say something new; before the start they are the start's."""
-        for name, value in envelope_extras(chunk, "chat.completion.chunk").items():
-            if value is None or name in PASSING or self._said.get(name) == value:
+        for name in chunk.keys() - PASSING:
+            value = chunk[name]
+            if value is None or self._said.get(name) == value:
                 continue
             self._said[name] = value
             if self._started:
@@ -175,11 +173,11 @@ class StreamDecoder:
         )
 
     def _choice(self, wire: Wire) -> Iterator[StreamEvent]:
-        number = _index(wire, 0)
+        number = index_or(wire, 0)
         choice = self._choices.get(number)
         if choice is None:
             choice = self._choices[number] = _Choice(number)
-        delta = _object(wire.get("delta"))
+        delta = object_(wire.get("delta"))
         if delta:
             yield from self._delta(choice, delta)
         for name in wire.keys() - CHOICE_FIELDS:
@@ -198,7 +196,7 @@ class StreamDecoder:
             yield from self._content(choice, delta["content"])
         if string(delta, "refusal"):
             yield from self._grow(choice, "refusal", Refusal(text=""), string(delta, "refusal"))
-        for position, call in enumerate(_objects(delta.get("tool_calls"))):
+        for position, call in enumerate(objects(delta.get("tool_calls"))):
             yield from self._call(choice, call, position)
         if delta.keys() - DELTA_FIELDS or not delta.keys().isdisjoint(("function_call", "audio", "images")):
             yield from self._rare(choice, delta)
@@ -208,7 +206,7 @@ class StreamDecoder:
         if isinstance(content, str):
             yield from self._grow(choice, "text", Text(text=""), content)
             return
-        for piece in _objects(content):
+        for piece in objects(content):
             match content_piece(piece):
                 case Reasoning(text=text) as part:
                     yield from self._grow(choice, "reasoning", with_text(part, ""), text)
@@ -218,13 +216,13 @@ class StreamDecoder:
                     yield from self._whole(choice, part)
 
     def _rare(self, choice: _Choice, delta: Wire) -> Iterator[StreamEvent]:
-        legacy = _object(delta.get("function_call"))
+        legacy = object_(delta.get("function_call"))
         if legacy:
             part = ToolCall(id="", name=string(legacy, "name"), extras=make_extras(NAME, {}, "function_call"))
             yield from self._open(choice, "function_call", part, string(legacy, "arguments"))
         if delta.get("audio"):
-            yield from self._audio(choice, _object(delta["audio"]))
-        for image in _objects(delta.get("images")):
+            yield from self._audio(choice, object_(delta["audio"]))
+        for image in objects(delta.get("images")):
             yield from self._whole(choice, image_part(image) if is_image(image) else Opaque(format=NAME, value=image))
         for name in delta.keys() - DELTA_FIELDS:
             if delta[name] is not None:
@@ -240,7 +238,7 @@ class StreamDecoder:
 
     def _call(self, choice: _Choice, call: Wire, position: int) -> Iterator[StreamEvent]:
         """A delta of a call. Index, id and name may be repeated or missing; a new id under an index is a new call."""
-        index, id_ = _index(call, position), string(call, "id")
+        index, id_ = index_or(call, position), string(call, "id")
         key, known_id = choice.calls.get(index, (None, ""))
         parsed = parse_call(call)
         if key is None or (id_ and known_id and id_ != known_id):
@@ -285,24 +283,3 @@ class StreamDecoder:
         finish = parse_finish({**choice.fields, "finish_reason": choice.finish}, choice.begun)
         finish = structs.replace(finish, explanation=self._remark)
         yield ChoiceEnd(choice=choice.number, finish=finish, extras=make_extras(NAME, kept))
-
-
-def _objects(value: Json) -> list[Wire]:
-    """A list of objects, which may be absent."""
-    if value is None:
-        return []
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise ProviderBadResponse("The provider sent a chunk in which a list of objects is something else.")
-    return value
-
-
-def _object(value: Json) -> Wire:
-    """An object, which may be absent."""
-    if value is not None and not isinstance(value, dict):
-        raise ProviderBadResponse("The provider sent a chunk in which an object is something else.")
-    return value or {}
-
-
-def _index(wire: Wire, missing: int) -> int:
-    index = wire.get("index")
-    return index if type(index) is int else missing

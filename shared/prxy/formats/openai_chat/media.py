@@ -144,7 +144,7 @@ def _file_body(media: Media, at: str) -> Wire:
             return {**name, "file_data": source.data}
         case Inline() as source:
             foreign = {} if spelt(media.extras, NAME, "file") else {"filename": _file_name(media, source)}
-            return {**foreign, **name, "file_data": data_url(source)}
+            return {**name, **foreign, "file_data": data_url(source)}
         case FileRef(format=format_, id=id_) if format_ == NAME:
             return {**name, "file_id": id_}
         case Url(url=url) if spelt(media.extras, NAME, "file"):

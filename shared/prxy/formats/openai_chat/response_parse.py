@@ -16,6 +16,7 @@ from prxy.canonical.parts import ToolCall as Call
 from prxy.canonical.response import ChatResponse, Choice, Finish, FinishReason
 from prxy.formats.base import make_extras
 from prxy.formats.openai_chat.errors import in_band_error
+from prxy.formats.openai_chat.lenient import created_at, string
 from prxy.formats.openai_chat.media import media_source
 from prxy.formats.openai_chat.parts import thinking_part
 from prxy.formats.openai_chat.usage import parse_usage
@@ -23,6 +24,8 @@ from prxy.formats.openai_chat.words import FINISH, NAME, REASONING_WORDS
 
 ENVELOPE = frozenset(("id", "created", "model", "object", "choices", "usage"))
 """Top-level fields with a place in the canonical form."""
+
+OBJECT = "chat.completion"
 
 
 def parse_response(body: Wire) -> ChatResponse:
@@ -43,29 +46,16 @@ def parse_response(body: Wire) -> ChatResponse:
         created_at=created_at(body),
         choices=parsed,
         usage=parse_usage(usage, body.get("service_tier")) if isinstance(usage, dict) and usage else None,
-        extras=make_extras(NAME, envelope_extras(body, "chat.completion")),
+        extras=make_extras(NAME, _envelope_extras(body)),
     )
 
 
-def envelope_extras(body: Wire, object_: str) -> Wire:
-    """Unknown top-level fields, and those of the envelope that are not what the wire promises."""
+def _envelope_extras(body: Wire) -> Wire:
+    """Unknown top-level fields, and the `object` of a vendor that says it in another way."""
     kept = {name: value for name, value in body.items() if value is not None and name not in ENVELOPE}
-    if body.get("object") not in (None, "", object_):
+    if body.get("object") not in (None, "", OBJECT):
         kept["object"] = body["object"]
     return kept
-
-
-def string(body: Wire, name: str) -> str:
-    value = body.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def created_at(body: Wire) -> int | None:
-    match body.get("created"):
-        case int(seconds) | float(seconds):
-            return int(seconds)
-        case _:
-            return None
 
 
 def _choice(choice: Wire, position: int) -> Choice:

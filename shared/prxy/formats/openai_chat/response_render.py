@@ -31,6 +31,7 @@ from prxy.formats.base import own_fields, spelt
 from prxy.formats.openai_chat.media import render_media
 from prxy.formats.openai_chat.message_render import reasoning_word, render_call, safe_id
 from prxy.formats.openai_chat.parts import render_content
+from prxy.formats.openai_chat.response_parse import OBJECT
 from prxy.formats.openai_chat.usage import render_usage
 from prxy.formats.openai_chat.words import FINISH_WORDS, NAME
 
@@ -43,7 +44,7 @@ def render_response(response: ChatResponse, request: ChatRequest) -> Wire:
     """The body of an answer. From this format it is what it was, from another what its parts say."""
     wire: Wire = {
         **envelope(response.format, response.id, response.created_at, response.model),
-        "object": "chat.completion",
+        "object": OBJECT,
         "choices": [_choice(choice, position) for position, choice in enumerate(response.choices)],
     }
     if response.usage is not None:

@@ -11,6 +11,7 @@ from typing import cast
 from prxy.canonical.parts import Json, Wire
 from prxy.canonical.response import Usage
 from prxy.formats.base import make_extras
+from prxy.formats.openai_chat.lenient import count
 from prxy.formats.openai_chat.words import NAME
 
 
@@ -19,19 +20,18 @@ def usage_of(chunk: Wire) -> Wire | None:
 
     https://console.groq.com/docs/api-reference, https://platform.moonshot.ai/docs/api/chat (read 2026-11)
     """
-    match chunk:
-        case {"usage": dict(usage)} | {"x_groq": {"usage": dict(usage)}} | {"choices": [{"usage": dict(usage)}, *_]}:
-            return usage or None
-        case _:
-            return None
+    holders = (chunk, chunk.get("x_groq"), *(chunk.get("choices") or ())[:1])
+    found = (holder["usage"] for holder in holders if isinstance(holder, dict) and holder.get("usage"))
+    usage = next(found, None)
+    return usage if isinstance(usage, dict) else None
 
 
 def parse_usage(usage: Wire, service_tier: Json = None) -> Usage:
     """`service_tier` is what the body says beside it; a tier inside (Mistral) wins."""
     prompt, completion = _object(usage, "prompt_tokens_details"), _object(usage, "completion_tokens_details")
-    read, written = _count(usage, "prompt_tokens") or 0, _count(usage, "completion_tokens") or 0
-    reasoning = _first(_count(completion, "reasoning_tokens"), _count(usage, "reasoning_tokens"))
-    if reasoning and _count(usage, "total_tokens") == read + written + reasoning:
+    read, written = count(usage, "prompt_tokens") or 0, count(usage, "completion_tokens") or 0
+    reasoning = _first(count(completion, "reasoning_tokens"), count(usage, "reasoning_tokens"))
+    if reasoning and count(usage, "total_tokens") == read + written + reasoning:
         # xAI reports reasoning beside completion_tokens: https://docs.x.ai/docs/guides/reasoning (read 2026-11)
         written += reasoning
     tier = usage.get("service_tier") or service_tier
@@ -39,14 +39,14 @@ def parse_usage(usage: Wire, service_tier: Json = None) -> Usage:
         input_tokens=read,
         output_tokens=written,
         cached_input_tokens=_first(
-            _count(prompt, "cached_tokens"),
-            _count(usage, "prompt_cache_hit_tokens"),  # DeepSeek
-            _count(usage, "cached_tokens"),  # Moonshot
+            count(prompt, "cached_tokens"),
+            count(usage, "prompt_cache_hit_tokens"),  # DeepSeek
+            count(usage, "cached_tokens"),  # Moonshot
         ),
-        cache_write_tokens=_count(prompt, "cache_write_tokens"),
+        cache_write_tokens=count(prompt, "cache_write_tokens"),
         reasoning_tokens=reasoning,
-        audio_input_tokens=_count(prompt, "audio_tokens"),
-        audio_output_tokens=_count(completion, "audio_tokens"),
+        audio_input_tokens=count(prompt, "audio_tokens"),
+        audio_output_tokens=count(completion, "audio_tokens"),
         service_tier=tier if isinstance(tier, str) else None,
         extras=make_extras(NAME, usage),
     )
@@ -57,13 +57,8 @@ def _object(holder: Wire, name: str) -> Wire:
     return value if isinstance(value, dict) else {}
 
 
-def _count(holder: Wire, name: str) -> int | None:
-    value = holder.get(name)
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
 def _first(*counts: int | None) -> int | None:
-    return next((count for count in counts if count is not None), None)
+    return next((found for found in counts if found is not None), None)
 
 
 def render_usage(usage: Usage) -> Wire:
@@ -82,7 +77,7 @@ def render_usage(usage: Usage) -> Wire:
     }
     completion = {"reasoning_tokens": usage.reasoning_tokens, "audio_tokens": usage.audio_output_tokens}
     for name, details in (("prompt_tokens_details", prompt), ("completion_tokens_details", completion)):
-        known = {key: count for key, count in details.items() if count is not None}
+        known = {key: tokens for key, tokens in details.items() if tokens is not None}
         if known:
             wire[name] = known
     return wire

@@ -1,0 +1,162 @@
+"""What every adapter of the table must do, against a real (embedded) DynamoDB."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.stores import CREDENTIALS, NOON, REGION, USD, embedded_url, lean_transport, make_claim, make_key
+
+from prxy.canonical.errors import CostLimitExceeded
+from prxy.store import boto, dynamodb
+from prxy.store.attempts import Attempts
+from prxy.store.credentials import FixedCredentials
+from prxy.store.dynamodb import Address
+from prxy.store.keys import DynamoKeyAdministration
+from prxy.store.ledger import DynamoLedger
+from prxy.store.records import Hold, Limits
+from prxy.store.schema import TABLE
+from prxy.store.table import Condition, ConditionFailed, Query, Returned, StoreRejected, Table, Update
+
+KEY = {"pk": "p", "sk": "s"}
+ITEM = {**KEY, "n": 7, "t": "ü🦜", "m": {"a": {"b": [1, "x", True, None]}}, "e": {}}
+PATIENT = Attempts(count=6, within_s=60.0, connect_s=30.0, read_s=30.0)
+
+
+@pytest.fixture(params=["http", "boto3"])
+async def table(request: pytest.FixtureRequest) -> AsyncIterator[Table]:
+    address, name = Address(region=REGION, endpoint=embedded_url()), f"prxy-{secrets.token_hex(6)}"
+    async for transport in lean_transport():
+        if request.param == "http":
+            made = dynamodb.make_table(name, transport, address, FixedCredentials(CREDENTIALS))
+        else:
+            made = boto.make_table(name, address, CREDENTIALS)
+        assert await made.create_table(TABLE)
+        yield made
+
+
+async def test_an_item_comes_back_as_it_was_put(table: Table) -> None:
+    await table.put_item(ITEM)
+
+    assert await table.get_item(KEY) == ITEM
+    assert await table.get_item(KEY, consistent=False) == ITEM
+    assert await table.get_item({**KEY, "sk": "other"}) is None
+
+
+async def test_a_table_is_created_once(table: Table) -> None:
+    assert not await table.create_table(TABLE)
+
+
+async def test_a_failed_condition_gives_the_item_as_it_stands(table: Table) -> None:
+    await table.put_item(ITEM)
+    absent = Condition(expression="attribute_not_exists(pk)")
+    seven = Update(expression="SET n = :x", condition="n = :y", values={":x": 1, ":y": 8})
+
+    with pytest.raises(ConditionFailed) as put:
+        await table.put_item({**KEY}, condition=absent)
+    with pytest.raises(ConditionFailed) as update:
+        await table.update_item(KEY, seven)
+    with pytest.raises(ConditionFailed) as delete:
+        await table.delete_item(KEY, condition=absent)
+    with pytest.raises(ConditionFailed) as nothing:
+        await table.update_item({**KEY, "sk": "other"}, seven)
+
+    assert [failed.value.item for failed in (put, update, delete)] == [ITEM] * 3
+    assert nothing.value.item is None
+    assert not update.value.resent
+
+
+async def test_an_update_gives_the_item_after_it_where_that_was_asked_for(table: Table) -> None:
+    await table.put_item(ITEM)
+    update = Update(expression="SET #m.c = :c ADD n :one", names={"#m": "m"}, values={":c": "new", ":one": 1})
+
+    silent = await table.update_item(KEY, update)
+    told = await table.update_item(KEY, Update(**{**as_fields(update), "returned": Returned.NEW}))
+
+    assert silent.item is None
+    assert told.item == {**ITEM, "n": 9, "m": {**as_map(ITEM["m"]), "c": "new"}}
+
+
+def as_fields(update: Update) -> dict[str, object]:
+    return {"expression": update.expression, "names": update.names, "values": update.values}
+
+
+def as_map(value: object) -> dict[str, object]:
+    assert isinstance(value, dict)
+    return value
+
+
+async def test_a_deleted_item_is_gone(table: Table) -> None:
+    await table.put_item(ITEM)
+
+    await table.delete_item(KEY)
+
+    assert await table.get_item(KEY) is None
+
+
+async def test_a_partition_is_read_in_order_over_all_pages(table: Table) -> None:
+    for at in range(12):
+        await table.put_item({"pk": "many", "sk": f"{at:02}", "pad": "x" * 200_000})
+    query = Query(expression="pk = :p AND sk > :s", values={":p": "many", ":s": "01"})
+
+    items = await table.query(query)
+    three = await table.query(Query(expression=query.expression, values=query.values, limit=3))
+
+    assert [item["sk"] for item in items] == [f"{at:02}" for at in range(2, 12)]
+    assert [item["sk"] for item in three] == ["02", "03", "04"]
+
+
+async def test_many_items_come_in_one_batch_and_missing_ones_are_left_out(table: Table) -> None:
+    places = [{"pk": "batch", "sk": f"{at:03}"} for at in range(120)]
+    for place in places[:110]:
+        await table.put_item({**place})
+
+    found = await table.get_items(places)
+
+    assert sorted(str(item["sk"]) for item in found) == [f"{at:03}" for at in range(110)]
+    assert await table.get_items([]) == []
+
+
+async def test_an_expression_that_makes_no_sense_is_a_rejection(table: Table) -> None:
+    with pytest.raises(StoreRejected) as rejection:
+        await table.update_item(KEY, Update(expression="SET SET", values={}))
+
+    assert rejection.value.fault == "ValidationException"
+
+
+async def test_concurrent_conditional_writes_are_atomic(table: Table) -> None:
+    await table.put_item({**KEY, "left": 25})
+    take = Update(expression="SET #l = #l - :one", condition="#l >= :one", names={"#l": "left"}, values={":one": 1})
+
+    answers = await asyncio.gather(
+        *(table.update_item(KEY, take, attempts=PATIENT) for _ in range(50)), return_exceptions=True
+    )
+
+    refused = sum(isinstance(answer, ConditionFailed) for answer in answers)
+    unclear = [
+        answer for answer in answers if isinstance(answer, Exception) and not isinstance(answer, ConditionFailed)
+    ]
+    item = await table.get_item(KEY)
+    assert unclear == []
+    assert refused == 25
+    assert item is not None
+    assert item["left"] == 0
+
+
+async def test_the_ledger_holds_over_every_adapter(table: Table) -> None:
+    key = make_key(Limits(per_day_nano=USD, per_month_nano=2 * USD, requests_per_minute=100))
+    await DynamoKeyAdministration(table).create(key)
+    ledger = DynamoLedger(table, reserving=PATIENT, settling=PATIENT)
+
+    answers = await asyncio.gather(
+        *(ledger.reserve(key, make_claim(key, 3 * USD // 10)) for _ in range(10)), return_exceptions=True
+    )
+    holds = [answer for answer in answers if isinstance(answer, Hold)]
+    for hold in holds:
+        await ledger.settle(hold, USD // 10)
+
+    day, _ = await ledger.standings(key.id, NOON)
+    assert (len(holds), sum(isinstance(answer, CostLimitExceeded) for answer in answers)) == (3, 7)
+    assert (day.spent_nano, day.held_nano) == (3 * USD // 10, 0)
