@@ -17,12 +17,13 @@ from prxy.canonical.errors import GatewayError, ProviderConnectionFailed
 from prxy.canonical.request import ChatRequest
 from prxy.canonical.response import ChatResponse
 from prxy.canonical.stream import unfold
+from prxy.catalog import ModelCard
 from prxy.formats.base import encode_json
 from prxy.gateway import Gateway, Plan
 from prxy.money.payment import Payment, affordable, worst_case
 from prxy.pipeline.base import Call, Outcome, Step
 from prxy.pipeline.runner import Run
-from prxy.providers.base import build_request
+from prxy.providers.base import Speaks, build_request
 from prxy.providers.calling import call_provider
 from prxy.providers.errors import error_from_reply
 from prxy.providers.transport import Deadlines
@@ -71,8 +72,8 @@ async def _admitted(call: Call, run: Run, gateway: Gateway, deadline_s: float) -
 
 async def _plan(call: Call, target: Target, gateway: Gateway, deadline_s: float) -> Plan:
     """What will be sent, in the words of the target."""
-    speaks = target.provider.row.speaks[0]
     card = gateway.catalog.card(target.provider.row.name, target.model)
+    speaks = _tongue(target.provider.row.speaks, call.request.format, card)
     adapted = adapt(structs.replace(call.request, model=target.model), card, speaks.format.name)
     request = affordable(adapted.request, card, call.limits)
     if speaks.signs and request.format != speaks.format.name:
@@ -98,6 +99,12 @@ async def _plan(call: Call, target: Target, gateway: Gateway, deadline_s: float)
         http=http,
         chosen_output_limit=_chosen_limit(call, request),
     )
+
+
+def _tongue(speaks: Sequence[Speaks], client_format: str, card: ModelCard) -> Speaks:
+    """The provider's wire for this call: the client's own where it is spoken, else the provider's first."""
+    able = [each for each in speaks if not (each.partial and card.responses_only)]
+    return next((each for each in able if each.format.name == client_format), able[0])
 
 
 def _chosen_limit(call: Call, sent: ChatRequest) -> int | None:

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec.structs import replace
 from tests.stores import CREDENTIALS, NOON, REGION, USD, embedded_url, lean_transport, make_claim, make_key
 
 from prxy.canonical.errors import CostLimitExceeded
@@ -17,11 +18,11 @@ from prxy.store.dynamodb import Address
 from prxy.store.keys import DynamoKeyAdministration
 from prxy.store.ledger import DynamoLedger
 from prxy.store.records import Hold, Limits
-from prxy.store.schema import TABLE
-from prxy.store.table import Condition, ConditionFailed, Query, Returned, StoreRejected, Table, Update
+from prxy.store.schema import TABLE, mapping
+from prxy.store.table import Condition, ConditionFailed, Item, Query, Returned, StoreRejected, Table, Update
 
 KEY = {"pk": "p", "sk": "s"}
-ITEM = {**KEY, "n": 7, "t": "ü🦜", "m": {"a": {"b": [1, "x", True, None]}}, "e": {}}
+ITEM: Item = {**KEY, "n": 7, "t": "ü🦜", "m": {"a": {"b": [1, "x", True, None]}}, "e": {}}
 PATIENT = Attempts(count=6, within_s=60.0, connect_s=30.0, read_s=30.0)
 
 
@@ -73,19 +74,10 @@ async def test_an_update_gives_the_item_after_it_where_that_was_asked_for(table:
     update = Update(expression="SET #m.c = :c ADD n :one", names={"#m": "m"}, values={":c": "new", ":one": 1})
 
     silent = await table.update_item(KEY, update)
-    told = await table.update_item(KEY, Update(**{**as_fields(update), "returned": Returned.NEW}))
+    told = await table.update_item(KEY, replace(update, returned=Returned.NEW))
 
     assert silent.item is None
-    assert told.item == {**ITEM, "n": 9, "m": {**as_map(ITEM["m"]), "c": "new"}}
-
-
-def as_fields(update: Update) -> dict[str, object]:
-    return {"expression": update.expression, "names": update.names, "values": update.values}
-
-
-def as_map(value: object) -> dict[str, object]:
-    assert isinstance(value, dict)
-    return value
+    assert told.item == {**ITEM, "n": 9, "m": {**mapping(ITEM["m"]), "c": "new"}}
 
 
 async def test_a_deleted_item_is_gone(table: Table) -> None:
@@ -98,7 +90,8 @@ async def test_a_deleted_item_is_gone(table: Table) -> None:
 
 async def test_a_partition_is_read_in_order_over_all_pages(table: Table) -> None:
     for at in range(12):
-        await table.put_item({"pk": "many", "sk": f"{at:02}", "pad": "x" * 200_000})
+        big: Item = {"pk": "many", "sk": f"{at:02}", "pad": "x" * 200_000}
+        await table.put_item(big)
     query = Query(expression="pk = :p AND sk > :s", values={":p": "many", ":s": "01"})
 
     items = await table.query(query)

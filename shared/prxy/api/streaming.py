@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from contextlib import aclosing
 
@@ -16,6 +17,8 @@ from prxy.framing.sse import encode_comment
 from prxy.money.usd import usd_from_nano
 from prxy.reply import Reply
 from prxy.upstream import Batch
+
+_log = logging.getLogger(__name__)
 
 KEEPALIVE = encode_comment("keep-alive")
 
@@ -69,6 +72,11 @@ class _Stream:
             if not self._started:
                 raise
             await self._pass_on((StreamError(error=error),))
+        except Exception:
+            if not self._started:
+                raise
+            _log.exception("defect", extra={"request_id": self._reply.call.id})
+            await self._pass_on((StreamError(error=GatewayError()),))
         finally:
             self._timer.cancel()
             if self._beat:

@@ -28,6 +28,8 @@ class Speaks:
     """Where streams have a path of their own; it may end in a query."""
     signs: bool = False
     """Whether reasoning comes signed and must be given back with its signature."""
+    partial: bool = False
+    """Models whose card says `responses_only` are not served at this path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from prxy.canonical.request import ChatRequest
 from prxy.formats import openai_chat
+from prxy.formats.base import Rendered
 from prxy.providers.auth import bearer
 from prxy.providers.base import Provider, Speaks
+
+
+def _render_request(request: ChatRequest) -> Rendered:
+    """`max_tokens` under its present name: reasoning models refuse the old one, and no model refuses the new."""
+    rendered = openai_chat.FORMAT.render_request(request)
+    if "max_tokens" not in rendered.body:
+        return rendered
+    body = {"max_completion_tokens" if name == "max_tokens" else name: value for name, value in rendered.body.items()}
+    return replace(rendered, body=body)
+
 
 PROVIDER = Provider(
     name="openai",
     base_url="https://api.openai.com/v1",
     auth=bearer,
-    speaks=(Speaks(format=openai_chat.FORMAT, path="/chat/completions"),),
+    speaks=(
+        Speaks(
+            format=replace(openai_chat.FORMAT, render_request=_render_request), path="/chat/completions", partial=True
+        ),
+    ),
 )

@@ -1,4 +1,4 @@
-"""The ledger over the table: one write before a call, one after, none in between. `admission` says what they hold."""
+"""The ledger over the table: one write before a call, one after, none in between. `admission` writes them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from prxy.canonical.errors import GatewayError, NotFound, StoreUnavailable
 from prxy.store import admission
-from prxy.store.admission import Admitted, Crowded, Stale, Unclear, Verdict
 from prxy.store.attempts import RESERVE, SETTLE, Attempts
 from prxy.store.ports import Ledger
 from prxy.store.records import ApiKey, Claim, Hold, Lapsed, Standing
@@ -28,6 +27,7 @@ from prxy.store.schema import (
     windows,
 )
 from prxy.store.table import ConditionFailed, Item, OutcomeUnknown, Table
+from prxy.store.verdicts import Admitted, Crowded, Stale, Unclear, Verdict, judge, tightened
 
 ROUNDS = 3
 """A reserve is tried anew where the key was changed or dead holds took all places: once each, and once more."""
@@ -58,7 +58,7 @@ class DynamoLedger(Ledger):
                 case Admitted(hold):
                     return hold
                 case Stale(fresh):
-                    key, claim = fresh, replace(claim, limits=admission.tightened(fresh.limits, claim))
+                    key, claim = fresh, replace(claim, limits=tightened(fresh.limits, claim))
                     if self._remember is not None:
                         self._remember(fresh)
                 case Crowded(lapsed):
@@ -73,12 +73,12 @@ class DynamoLedger(Ledger):
 
     async def _try_reserve(self, key: ApiKey, claim: Claim) -> Verdict:
         if not admission.fits(claim):
-            return admission.judge(key, claim, await self._table.get_item(api_key_at(key.id)))
+            return judge(key, claim, await self._table.get_item(api_key_at(key.id)))
         update = admission.reserve(key, claim)
         try:
             written = await self._table.update_item(api_key_at(key.id), update, attempts=self._reserving)
         except ConditionFailed as error:
-            return admission.judge(key, claim, error.item or await self._table.get_item(api_key_at(key.id)))
+            return judge(key, claim, error.item or await self._table.get_item(api_key_at(key.id)))
         except OutcomeUnknown:
             await self._void(key, claim)
             raise

@@ -113,12 +113,12 @@ class CalledTable(Table):
         _log.warning("store_gave_up", extra={"operation": operation, "cause": str(cause), "unanswered": unanswered})
         raise (OutcomeUnknown if unanswered else Throttled) from cause
 
-    async def get_item(self, key: Item, *, consistent: bool = True) -> Item | None:
+    async def get_item(self, key: Mapping[str, Value], *, consistent: bool = True) -> Item | None:
         parameters = {"TableName": self._name, "Key": render_item(key), "ConsistentRead": consistent}
         answer = await self._call("GetItem", parameters, READ)
         return parse_item(answer.Item) if answer.Item else None
 
-    async def get_items(self, keys: Sequence[Item]) -> Sequence[Item]:
+    async def get_items(self, keys: Sequence[Mapping[str, Value]]) -> Sequence[Item]:
         found: list[Item] = []
         for start in range(0, len(keys), BATCH):
             found += await self._get_batch([render_item(key) for key in keys[start : start + BATCH]])
@@ -135,15 +135,15 @@ class CalledTable(Table):
             wanted = [render_item(parse_item(key)) for key in left.Keys]
         raise Throttled
 
-    async def put_item(self, item: Item, *, condition: Condition | None = None) -> None:
+    async def put_item(self, item: Mapping[str, Value], *, condition: Condition | None = None) -> None:
         parameters = {"TableName": self._name, "Item": render_item(item), **_condition(condition)}
         await self._call("PutItem", parameters, SETTLE)
 
-    async def delete_item(self, key: Item, *, condition: Condition | None = None) -> None:
+    async def delete_item(self, key: Mapping[str, Value], *, condition: Condition | None = None) -> None:
         parameters = {"TableName": self._name, "Key": render_item(key), **_condition(condition)}
         await self._call("DeleteItem", parameters, SETTLE)
 
-    async def update_item(self, key: Item, update: Update, *, attempts: Attempts = SETTLE) -> Written:
+    async def update_item(self, key: Mapping[str, Value], update: Update, *, attempts: Attempts = SETTLE) -> Written:
         parameters: Wire = {"TableName": self._name, "Key": render_item(key), "UpdateExpression": update.expression}
         parameters |= _placeholders(update.names, update.values)
         if update.condition:

@@ -41,13 +41,13 @@ class Ledger(Protocol):
     async def reserve(self, key: ApiKey, claim: Claim) -> Hold:
         """Admit a call and hold its worst case, in one conditional write.
 
-        Raises NotAuthenticated (revoked, frozen, expired), CostLimitExceeded, RateLimited, InvalidRequest (a twin of a
-        running call), StoreUnavailable (also where the outcome stayed unknown: no provider may be called then).
+        Raises NotAuthenticated (revoked, frozen, expired), CostLimitExceeded, RateLimited, IdempotencyConflict (a twin
+        of a running call), StoreUnavailable (also where the outcome stayed unknown: no provider may be called then).
         """
         ...
 
     async def settle(self, hold: Hold, actual_nano: int | None) -> None:
-        """Replace the hold by what the call did cost, safe to repeat. None: unknown, the whole hold is charged as unconfirmed.
+        """Replace the hold by what the call did cost, safe to repeat. None: unknown, all is charged as unconfirmed.
 
         Raises StoreUnavailable once its retries are spent; the hold then stays and is forfeited later.
         """

@@ -93,21 +93,21 @@ class Written(Struct, frozen=True, kw_only=True):
 class Table(Protocol):
     """Every method raises StoreUnavailable (Throttled, OutcomeUnknown or StoreRejected where that is known)."""
 
-    async def get_item(self, key: Item, *, consistent: bool = True) -> Item | None: ...
+    async def get_item(self, key: Mapping[str, Value], *, consistent: bool = True) -> Item | None: ...
 
-    async def get_items(self, keys: Sequence[Item]) -> Sequence[Item]:
+    async def get_items(self, keys: Sequence[Mapping[str, Value]]) -> Sequence[Item]:
         """The items that exist, in any order, eventually consistent."""
         ...
 
-    async def put_item(self, item: Item, *, condition: Condition | None = None) -> None:
+    async def put_item(self, item: Mapping[str, Value], *, condition: Condition | None = None) -> None:
         """Raises ConditionFailed."""
         ...
 
-    async def update_item(self, key: Item, update: Update, *, attempts: Attempts = SETTLE) -> Written:
+    async def update_item(self, key: Mapping[str, Value], update: Update, *, attempts: Attempts = SETTLE) -> Written:
         """Raises ConditionFailed."""
         ...
 
-    async def delete_item(self, key: Item, *, condition: Condition | None = None) -> None:
+    async def delete_item(self, key: Mapping[str, Value], *, condition: Condition | None = None) -> None:
         """Raises ConditionFailed."""
         ...
 

@@ -22,7 +22,7 @@ from prxy.store.attributes import Attribute, parse_item, render_item
 from prxy.store.credentials import ContainerCredentials, FixedCredentials
 from prxy.store.dynamodb import Address, make_table
 from prxy.store.sigv4 import Credentials
-from prxy.store.table import ConditionFailed, OutcomeUnknown, Returned, StoreRejected, Table, Throttled, Update
+from prxy.store.table import ConditionFailed, Item, OutcomeUnknown, Returned, StoreRejected, Table, Throttled, Update
 
 TWICE = Attempts(count=2, within_s=5.0)
 UPDATE = Update(expression="SET a = :a", condition="a = :b", values={":a": 1, ":b": 2}, returned=Returned.NEW)
@@ -178,7 +178,7 @@ async def test_keys_that_a_batch_left_out_are_asked_for_again() -> None:
 
 
 def test_items_survive_the_wire() -> None:
-    item = {"s": "ü", "n": -(10**30), "b": True, "z": None, "m": {"x": {"y": 1}}, "l": ["a", 1, [False]], "e": ""}
+    item: Item = {"s": "ü", "n": -(10**30), "b": True, "z": None, "m": {"x": {"y": 1}}, "l": ["a", 1, [False]], "e": ""}
 
     wire = json.dumps(render_item(item)).encode()
 

@@ -50,7 +50,10 @@ class Inference:
             provider_key=provider_key(headers),
         )
         steps = gateway.pipelines.steps(headers.get("x-prxy-pipe"), key)
-        reply = await exchange(call, steps, gateway, self._left_s(scope, now))
+        try:
+            reply = await exchange(call, steps, gateway, self._left_s(scope, now))
+        except InvalidRequest as error:
+            raise _in_own_words(error, self.format) from error
         await answer(reply, self.format, gateway.keepalive_s, send)
 
     def _forwarded(self, headers: Mapping[str, str]) -> dict[str, str]:
@@ -60,6 +63,15 @@ class Inference:
         total = self._gateway.deadlines.total_s
         deadline = scope.get("prxy.deadline")
         return total if deadline is None else max(1.0, min(total, deadline - now - DEADLINE_MARGIN_S))
+
+
+def _in_own_words(error: InvalidRequest, format_: Format) -> InvalidRequest:
+    """The error with the client's name of the field, where a renderer told it in canonical words."""
+    word = format_.fields.get(error.param or "")
+    if word is None:
+        return error
+    message = error.message.replace(f"'{error.param}'", f"'{word}'")
+    return type(error)(message, code=error.code, param=word, retry_after=error.retry_after)
 
 
 def _permit_model(model: str, key: ApiKey) -> None:
