@@ -49,12 +49,13 @@ test: setup $(SAM) ## Run the whole offline test suite
 	$(BIN)/python -m pytest
 
 .PHONY: check
-check: setup $(SAM) ## Check format, lint, types, imports and the template
+check: setup $(SAM) ## Check format, lint, types, imports, generated docs and the template
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/mypy bench
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/write_docs.py --check
 	$(SAM) validate --lint --template template.yaml --region eu-central-1
 
 .PHONY: format
@@ -76,6 +77,10 @@ lock: $(BIN)/uv ## Compile requirements/*.in (UPGRADE=--upgrade takes newer vers
 	$(COMPILE) $(R)/catalog.in -c $(R)/dev.txt -o $(R)/catalog.txt
 	$(COMPILE) $(R)/sam.in -o $(R)/sam.txt
 	$(COMPILE) $(R)/litellm.in -o $(R)/litellm.txt
+
+.PHONY: docs
+docs: setup ## Write docs/modules.md from the modules
+	$(BIN)/python scripts/write_docs.py
 
 .PHONY: catalog
 catalog: setup ## Take prices and limits of models from the current price lists

@@ -1,0 +1,97 @@
+"""Write docs/modules.md from the modules themselves: `.venv/bin/python scripts/write_docs.py [--check]`.
+
+`--check` writes nothing and fails where the page would change.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+
+from prxy.modules import MODULES
+from prxy.pipeline.base import Module, OnFailure
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "modules.md"
+
+HEAD = """\
+# Modules
+
+Written by `scripts/write_docs.py` from the modules themselves; change those, then run `make docs`.
+
+A pipeline is a comma list of names, or a list with options, in JSON or YAML, in the order in which they run:
+
+```yaml
+- exact-cache: {ttlSeconds: 600}
+- cost-guard
+```
+
+It is given in `x-prxy-pipe` for one call, as `pipeline` on a key, in `PRXY_PIPE`, or in the file that `PRXY_PIPE_FILE` names; the
+first of these that is present holds. What a key makes mandatory runs in any case. The default is no module at all."""
+
+ON_FAILURE = {
+    OnFailure.SKIP: "If it breaks, the call goes on without it.",
+    OnFailure.REJECT: "If it breaks, the call is refused.",
+}
+
+
+def render() -> str:
+    return "\n\n".join([HEAD, *(section(MODULES[name]) for name in sorted(MODULES))]) + "\n"
+
+
+def section(module: type[Module]) -> str:
+    lines = [f"## {module.name}", "", inspect.getdoc(module) or "", "", ON_FAILURE[module.on_failure]]
+    rows = [*options(module)]
+    if rows:
+        lines += ["", "| option | default | meaning |", "| --- | --- | --- |", *rows]
+    return "\n".join(lines)
+
+
+def options(module: type[Module]) -> Iterator[str]:
+    meanings = field_docstrings(module)
+    for option in msgspec.structs.fields(module.Options):
+        yield f"| `{option.encode_name}` | {default(option)} | {meanings.get(option.name, '')} |"
+
+
+def default(option: msgspec.structs.FieldInfo) -> str:
+    if option.default_factory is not msgspec.NODEFAULT:
+        return f"`{json.dumps(msgspec.to_builtins(option.default_factory()))}`"
+    if option.default in (None, msgspec.NODEFAULT):
+        return "none" if option.default is None else "must be given"
+    return f"`{json.dumps(msgspec.to_builtins(option.default))}`"
+
+
+def field_docstrings(module: type[Module]) -> dict[str, str]:
+    """The text under each field of the options, which Python itself does not keep."""
+    tree = ast.parse(inspect.cleandoc(inspect.getsource(module.Options)))
+    body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef))
+    found = {}
+    for field, text in pairwise(body):
+        match field, text:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(meaning))):
+                found[name] = re.sub(r"\s+", " ", meaning).strip()
+            case _:
+                pass
+    return found
+
+
+def main() -> int:
+    page = render()
+    if "--check" in sys.argv[1:]:
+        if not PAGE.exists() or PAGE.read_text() != page:
+            print(f"{PAGE.name} is out of date: run `make docs`.")
+            return 1
+        return 0
+    PAGE.write_text(page)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
