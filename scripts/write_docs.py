@@ -10,6 +10,7 @@ import inspect
 import json
 import re
 import sys
+import textwrap
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -33,8 +34,8 @@ A pipeline is a comma list of names, or a list with options, in JSON or YAML, in
 - cost-guard
 ```
 
-It is given in `x-prxy-pipe` for one call, as `pipeline` on a key, in `PRXY_PIPE`, or in the file that `PRXY_PIPE_FILE` names; the
-first of these that is present holds. What a key makes mandatory runs in any case. The default is no module at all."""
+It is given in `x-prxy-pipe` for one call, as `pipeline` on a key, in `PRXY_PIPE`, or in the file that `PRXY_PIPE_FILE`
+names; the first of these that is present holds. What a key makes mandatory runs in any case. The default is no module at all."""
 
 ON_FAILURE = {
     OnFailure.SKIP: "If it breaks, the call goes on without it.",
@@ -70,7 +71,7 @@ def default(option: msgspec.structs.FieldInfo) -> str:
 
 def field_docstrings(module: type[Module]) -> dict[str, str]:
     """The text under each field of the options, which Python itself does not keep."""
-    tree = ast.parse(inspect.cleandoc(inspect.getsource(module.Options)))
+    tree = ast.parse(textwrap.dedent(inspect.getsource(module.Options)))
     body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef))
     found = {}
     for field, text in pairwise(body):

@@ -20,6 +20,7 @@ VARIABLES: Mapping[str, str] = {
     "PRXY_IDLE_TIMEOUT_S": "seconds between two reads of a provider's answer (120)",
     "PRXY_TOTAL_TIMEOUT_S": "seconds for a whole call (840)",
     "PRXY_KEEPALIVE_S": "seconds of silence after which a stream sends a comment (15)",
+    "PRXY_STORE_TIMEOUT_S": "seconds that the table may take to answer one attempt (1)",
     "PRXY_TRANSPORT": "lean (default) or httpx, which honours HTTPS_PROXY",
     "PRXY_LOCAL_API_KEY": "key that `prxy serve` uses in place of a made one",
     "PRXY_LOCAL_ADMIN_KEY": "admin key that `prxy serve` uses in place of a made one",
@@ -57,6 +58,7 @@ class Settings:
     default_per_day_usd: Decimal | None = None
     deadlines: Deadlines = field(default_factory=Deadlines)
     keepalive_s: float = 15.0
+    store_timeout_s: float = 1.0
     transport: str = "lean"
     local_api_key: str | None = None
     local_admin_key: str | None = None
@@ -89,6 +91,7 @@ def read_settings(environ: Mapping[str, str], providers: Iterable[str] = ()) -> 
             total_s=_seconds(env, "PRXY_TOTAL_TIMEOUT_S", 840.0),
         ),
         keepalive_s=_seconds(env, "PRXY_KEEPALIVE_S", 15.0),
+        store_timeout_s=_seconds(env, "PRXY_STORE_TIMEOUT_S", 1.0),
         transport=_word(env, "PRXY_TRANSPORT", "lean", "httpx"),
         local_api_key=env.get("PRXY_LOCAL_API_KEY"),
         local_admin_key=env.get("PRXY_LOCAL_ADMIN_KEY"),

@@ -54,6 +54,7 @@ def wire(settings: Settings) -> Planes:
         to_store,
         Address(region=settings.aws.region, endpoint=settings.aws.dynamodb_url),
         _credentials(settings.aws, to_store),
+        patience=settings.store_timeout_s,
     )
     keys = DynamoKeys(table)
     pipelines = Pipelines(MODULES, Ports(response_cache=DynamoResponseCache(table)), settings.pipeline)

@@ -27,6 +27,8 @@ class Extras(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Unknown fields, verbatim, by their wire name."""
     spelling: frozenset[str] = frozenset()
     """Which variant was used where the wire has two for one meaning, for instance `content:list`."""
+    binding: frozenset[str] = frozenset()
+    """Names among `fields` that change what is asked, so that no other format may leave them out."""
 
 
 class CachePoint(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -73,7 +73,12 @@ def merge(old: Json, new: Json) -> Json:
 def merge_extras(old: Extras | None, new: Extras | None) -> Extras | None:
     if old is None or new is None:
         return new or old
-    return Extras(format=new.format, fields=merge(old.fields, new.fields), spelling=old.spelling | new.spelling)
+    return Extras(
+        format=new.format,
+        fields=merge(old.fields, new.fields),
+        spelling=old.spelling | new.spelling,
+        binding=old.binding | new.binding,
+    )
 
 
 def part_text(part: Part) -> str:

@@ -17,7 +17,7 @@ from typing import Protocol
 
 import msgspec
 
-from prxy.canonical.errors import GatewayError, ProviderBadResponse, ProviderError
+from prxy.canonical.errors import GatewayError, ProviderBadResponse, ProviderError, UnsupportedFeature
 from prxy.canonical.events import PartDelta, PartEnd, PartStart, StreamError, StreamEvent, UsageUpdate, Verbatim
 from prxy.canonical.loss import Loss
 from prxy.canonical.parts import Extras, Json, Part, Signature, Wire
@@ -82,16 +82,35 @@ def spelt(extras: Extras | None, name: str, variant: str) -> bool:
     return extras is not None and extras.format == name and variant in extras.spelling
 
 
+def spelt_with(extras: Extras | None, name: str, variant: str) -> str | None:
+    """What this format noted behind `variant:` (`id:msg_1`), where the spelling is a word of its own."""
+    if extras is None or extras.format != name:
+        return None
+    return next((note[len(variant) + 1 :] for note in extras.spelling if note.startswith(f"{variant}:")), None)
+
+
 def make_extras(name: str, fields: Mapping[str, Json], *spelling: str) -> Extras | None:
     """Extras, or None where there is nothing to keep."""
     return Extras(format=name, fields=fields, spelling=frozenset(spelling)) if fields or spelling else None
 
 
 def foreign_losses(extras: Extras | None, name: str, at: str = "") -> Iterator[Loss]:
-    """One loss for each unknown field of another format: this one cannot know what they mean."""
-    if extras is not None and extras.format != name:
-        for key in extras.fields:
-            yield Loss(field=f"{at}.{key}" if at else key, reason=f"{name} has no such field")
+    """One loss for each unknown field of another format: this one cannot know what they mean.
+
+    Raises UnsupportedFeature for a field without which something else would be asked.
+    """
+    if extras is None or extras.format == name:
+        return
+    for key in extras.fields:
+        path = f"{at}.{key}" if at else key
+        if key in extras.binding:
+            raise UnsupportedFeature(
+                f"'{path}' refers to what another provider keeps; leave it out, send everything in the request itself, "
+                "or choose a model of that provider.",
+                code="unsupported_parameter",
+                param=path,
+            )
+        yield Loss(field=path, reason=f"{name} has no such field")
 
 
 _json = msgspec.json.Decoder()

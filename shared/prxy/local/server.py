@@ -19,6 +19,10 @@ from prxy.store.schema import TABLE
 from prxy.wiring import Planes, local_app, wire
 
 
+EMBEDDED_TIMEOUT_S = 30.0
+"""The embedded store answers one request after another, so a burst has to queue."""
+
+
 def serve_here(host: str, port: int) -> None:
     """Serve until a signal comes. Raises ConfigurationError."""
     settings = from_environment(PROVIDERS)
@@ -27,7 +31,7 @@ def serve_here(host: str, port: int) -> None:
         if settings.aws.dynamodb_url is None:
             url = stack.enter_context(dynamodb.running())
             aws = replace(settings.aws, dynamodb_url=url, access_key_id="local", secret_access_key="local")  # noqa: S106  # moto checks nothing
-            settings = replace(settings, aws=aws)
+            settings = replace(settings, aws=aws, store_timeout_s=EMBEDDED_TIMEOUT_S)
         listening = stack.enter_context(_listen(host, port))
         asyncio.run(_serve(settings, keys, listening))
 

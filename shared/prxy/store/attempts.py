@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +17,14 @@ class Attempts:
     connect_s: float = 0.5
     read_s: float = 1.0
     """From the request being sent to the end of the answer."""
+
+    def patient(self, factor: float) -> Attempts:
+        """As many attempts, each with that many times the time: for a store that is known to be slow."""
+        if factor == 1.0:
+            return self
+        return replace(
+            self, within_s=self.within_s * factor, connect_s=self.connect_s * factor, read_s=self.read_s * factor
+        )
 
 
 RESERVE = Attempts(count=2, within_s=3.0)

@@ -53,9 +53,11 @@ class Address(Struct, frozen=True, kw_only=True):
         return (self.endpoint or f"https://dynamodb.{self.region}.amazonaws.com").rstrip("/") + "/"
 
 
-def make_table(name: str, transport: Transport, address: Address, credentials: CredentialSource) -> Table:
-    """The table of that name, over HTTP."""
-    return CalledTable(name, HttpCaller(transport, address, credentials))
+def make_table(
+    name: str, transport: Transport, address: Address, credentials: CredentialSource, *, patience: float = 1.0
+) -> Table:
+    """The table of that name, over HTTP. `patience` multiplies every time that an attempt is given."""
+    return CalledTable(name, HttpCaller(transport, address, credentials), patience=patience)
 
 
 class HttpCaller(Caller):

@@ -90,13 +90,16 @@ def failure(fault: str, status: int, item: Mapping[str, Attribute] | None = None
 class CalledTable(Table):
     """The table of that name."""
 
-    def __init__(self, name: str, caller: Caller) -> None:
+    def __init__(self, name: str, caller: Caller, *, patience: float = 1.0) -> None:
+        """`patience` multiplies every time that an attempt is given."""
         self._name = name
         self._caller = caller
+        self._patience = patience
 
     async def _call(self, operation: str, parameters: Wire, attempts: Attempts) -> Answer:
         unanswered = False
         cause: Exception | None = None
+        attempts = attempts.patient(self._patience)
         pacing = Pacing(attempts)
         async for _ in pacing:
             try:

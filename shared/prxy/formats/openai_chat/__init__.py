@@ -17,7 +17,7 @@ from dataclasses import replace
 from prxy.formats.base import Format
 from prxy.formats.openai_chat.decode import StreamDecoder
 from prxy.formats.openai_chat.encode import StreamEncoder
-from prxy.formats.openai_chat.errors import parse_error, render_error
+from prxy.formats.openai_errors import parse_error, render_error
 from prxy.formats.openai_chat.request_parse import parse_request
 from prxy.formats.openai_chat.request_render import render_compatible_request, render_request
 from prxy.formats.openai_chat.response_parse import parse_response

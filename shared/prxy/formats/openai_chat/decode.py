@@ -23,8 +23,8 @@ from prxy.canonical.parts import Json, Opaque, Part, Reasoning, Refusal, Text, T
 from prxy.canonical.response import Usage
 from prxy.canonical.stream import merge, with_text
 from prxy.formats.base import PartTracker, decode_json, make_extras
-from prxy.formats.openai_chat.errors import in_band_error
-from prxy.formats.openai_chat.lenient import created_at, index_or, object_, objects, string
+from prxy.formats.openai_errors import in_band_error
+from prxy.formats.lenient import count, index_or, object_, objects, string
 from prxy.formats.openai_chat.response_parse import (
     ENVELOPE,
     audio_part,
@@ -168,7 +168,7 @@ class StreamDecoder:
             format=NAME,
             id=string(chunk, "id"),
             model=string(chunk, "model"),
-            created_at=created_at(chunk),
+            created_at=count(chunk, "created"),
             extras=make_extras(NAME, dict(self._said)),
         )
 

@@ -15,8 +15,8 @@ from prxy.canonical.parts import Extras, Inline, Json, Media, MediaKind, Opaque,
 from prxy.canonical.parts import ToolCall as Call
 from prxy.canonical.response import ChatResponse, Choice, Finish, FinishReason
 from prxy.formats.base import make_extras
-from prxy.formats.openai_chat.errors import in_band_error
-from prxy.formats.openai_chat.lenient import created_at, string
+from prxy.formats.openai_errors import in_band_error
+from prxy.formats.lenient import count, string
 from prxy.formats.openai_chat.media import media_source
 from prxy.formats.openai_chat.parts import thinking_part
 from prxy.formats.openai_chat.usage import parse_usage
@@ -43,7 +43,7 @@ def parse_response(body: Wire) -> ChatResponse:
         format=NAME,
         id=string(body, "id"),
         model=string(body, "model"),
-        created_at=created_at(body),
+        created_at=count(body, "created"),
         choices=parsed,
         usage=parse_usage(usage, body.get("service_tier")) if isinstance(usage, dict) and usage else None,
         extras=make_extras(NAME, _envelope_extras(body)),

@@ -11,7 +11,7 @@ from typing import cast
 from prxy.canonical.parts import Json, Wire
 from prxy.canonical.response import Usage
 from prxy.formats.base import make_extras
-from prxy.formats.openai_chat.lenient import count
+from prxy.formats.lenient import count
 from prxy.formats.openai_chat.words import NAME
 
 

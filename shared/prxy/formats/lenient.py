@@ -20,10 +20,6 @@ def count(body: Wire, name: str) -> int | None:
     return int(value)
 
 
-def created_at(body: Wire) -> int | None:
-    return count(body, "created")
-
-
 def objects(value: Json) -> list[Wire]:
     """A list of objects, which may be absent."""
     if value is None:

@@ -1,4 +1,7 @@
-"""Errors: wire <-> canonical. https://platform.openai.com/docs/guides/error-codes (read 2026-11)"""
+"""Errors of OpenAI and of vendors that follow it: wire <-> canonical. Chat Completions and Responses share them.
+
+https://platform.openai.com/docs/guides/error-codes (read 2026-11)
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,7 @@ BAD_KEY = re.compile(
 STATUS_OF_WORD: Mapping[str, int] = {
     "invalid_request_error": 400,
     "context_length_exceeded": 400,
+    "invalid_prompt": 400,
     "invalid_api_key": 401,
     "authentication_error": 401,
     "insufficient_quota": 429,
