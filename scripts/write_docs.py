@@ -35,7 +35,8 @@ A pipeline is a comma list of names, or a list with options, in JSON or YAML, in
 ```
 
 It is given in `x-prxy-pipe` for one call, as `pipeline` on a key, in `PRXY_PIPE`, or in the file that `PRXY_PIPE_FILE`
-names; the first of these that is present holds. What a key makes mandatory runs in any case. The default is no module at all."""
+names; the first of these that is present holds. What a key makes mandatory runs in any case. The default is no
+module at all."""
 
 ON_FAILURE = {
     OnFailure.SKIP: "If it breaks, the call goes on without it.",

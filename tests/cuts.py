@@ -23,6 +23,9 @@ def random_cuts(data: bytes, seed: int) -> list[bytes]:
     return pieces
 
 
-def line_endings(data: bytes) -> dict[str, bytes]:
+def line_endings(data: bytes, media_type: str = "text/event-stream") -> dict[str, bytes]:
+    """The same stream with each kind of line ending; one without lines has but itself."""
+    if media_type != "text/event-stream":
+        return {"none": data}
     lf = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return {"LF": lf, "CRLF": lf.replace(b"\n", b"\r\n"), "CR": lf.replace(b"\n", b"\r")}

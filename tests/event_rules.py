@@ -1,7 +1,8 @@
 """The rules that the streams of each wire obey, read from the vendors' references and not from our encoders.
 
 https://platform.openai.com/docs/api-reference/chat/streaming, https://docs.claude.com/en/docs/build-with-claude/streaming,
-https://ai.google.dev/api/generate-content (read 2026-11).
+https://ai.google.dev/api/generate-content, https://platform.openai.com/docs/api-reference/responses-streaming
+(read 2026-11).
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def _chat_choice(index: int, choices: Sequence[Mapping[str, Any]]) -> Iterator[s
         yield f"choice {index} has finish_reason at {finishes} of {len(choices)}"
     started: set[int] = set()
     for call in (call for choice in choices for call in choice["delta"].get("tool_calls") or ()):
-        if call["index"] not in started and not (call.get("id") and call["function"].get("name") and call.get("type")):
+        if call["index"] not in started and not (call.get("id") and (call.get("function") or call["custom"]).get("name") and call.get("type")):
             yield f"call {call['index']} begins without id, type or name"
         if call["index"] not in started and call["index"] != len(started):
             yield f"call {call['index']} is not numbered in order"
@@ -114,6 +115,32 @@ def _blocks(events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"block {open_block} is never stopped"
 
 
+def _converse(frames: Sequence[Frame]) -> Iterator[str]:
+    names = [frame.event for frame in frames]
+    if names[:1] != ["messageStart"] or names[-2:] != ["messageStop", "metadata"]:
+        yield f"the stream begins with {names[:1]} and ends with {names[-2:]}"
+        return
+    bodies = [json.loads(frame.data) for frame in frames]
+    if bodies[0].get("role") != "assistant" or not bodies[-2].get("stopReason"):
+        yield "messageStart lacks the role or messageStop the reason"
+    if not {"inputTokens", "outputTokens", "totalTokens"} <= {*bodies[-1].get("usage", {})}:
+        yield "metadata lacks usage"
+    yield from _converse_blocks(list(zip(names, bodies, strict=True))[1:-2])
+
+
+def _converse_blocks(events: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:
+    """(start? delta* stop)*, numbered from 0."""
+    stopped, seen = 0, False
+    for name, body in events:
+        if body.get("contentBlockIndex") != stopped or (name == "contentBlockStart" and seen):
+            yield f"{name} of block {body.get('contentBlockIndex')} after {stopped} blocks ended"
+        if name == "contentBlockDelta" and len(body["delta"]) != 1:
+            yield f"a delta says {[*body['delta']]}"
+        stopped, seen = (stopped + 1, False) if name == "contentBlockStop" else (stopped, True)
+    if seen:
+        yield f"block {stopped} is never stopped"
+
+
 def _gemini(frames: Sequence[Frame]) -> Iterator[str]:
     bodies = [json.loads(frame.data) for frame in frames]
     if any(frame.event for frame in frames):
@@ -142,8 +169,70 @@ def _gemini_parts(content: Mapping[str, Any]) -> Iterator[str]:
             yield "functionCall.args is not an object"
 
 
+ABOUT_PARTS = ("content_part.", "output_text.", "refusal.")
+GROWING = {
+    "response.output_text.delta": ("response.output_text.done", "text"),
+    "response.refusal.delta": ("response.refusal.done", "refusal"),
+    "response.function_call_arguments.delta": ("response.function_call_arguments.done", "arguments"),
+    "response.custom_tool_call_input.delta": ("response.custom_tool_call_input.done", "input"),
+    "response.reasoning_summary_text.delta": ("response.reasoning_summary_text.done", "text"),
+}
+"""Type of a delta -> the event that repeats the whole text, and its field."""
+
+
+def _responses(frames: Sequence[Frame]) -> Iterator[str]:
+    events = [json.loads(frame.data) for frame in frames]
+    if [frame.event for frame in frames] != [event["type"] for event in events]:
+        yield "an event's name is not its type"
+    if [event.get("sequence_number") for event in events] != list(range(len(events))):
+        yield "sequence_number does not count the events from 0"
+    kinds = [event["type"] for event in events]
+    if kinds[:2] != ["response.created", "response.in_progress"]:
+        yield f"the stream begins with {kinds[:2]}"
+    if kinds[-1:] not in (["response.completed"], ["response.incomplete"]):
+        yield f"the stream ends with {kinds[-1:]}"
+        return
+    yield from _response_object(events[-1]["response"], kinds[-1])
+    yield from _response_items(events[2:-1], events[-1]["response"]["output"])
+
+
+def _response_object(response: Mapping[str, Any], kind: str) -> Iterator[str]:
+    if response.get("object") != "response" or not isinstance(response.get("id"), str):
+        yield "the response object lacks object or id"
+    if kind != f"response.{response.get('status')}":
+        yield f"{kind} has the status {response.get('status')!r}"
+
+
+def _response_items(events: Sequence[Mapping[str, Any]], output: Sequence[Any]) -> Iterator[str]:
+    """One item at a time, numbered from 0; deltas add up to what is said at the end, the items to the output."""
+    done: list[Any] = []
+    is_open = False
+    texts: dict[tuple[Any, ...], str] = {}
+    for event in events:
+        kind = event["type"]
+        place = (event.get("output_index"), event.get("content_index"), event.get("item_id"))
+        if event.get("output_index") != len(done) or (kind == "response.output_item.added") is is_open:
+            yield f"{kind} of item {event.get('output_index')} after {len(done)} items, open: {is_open}"
+        if kind == "response.output_item.added":
+            is_open = True
+        elif kind == "response.output_item.done":
+            is_open = False
+            done.append(event["item"])
+        elif kind in GROWING:
+            key = (*place, GROWING[kind][0])
+            texts[key] = texts.get(key, "") + event["delta"]
+        elif (field := dict(GROWING.values()).get(kind)) and texts.get((*place, kind), "") != event[field]:
+            yield f"{kind} differs from its deltas"
+        if kind.removeprefix("response.").startswith(ABOUT_PARTS) and type(event.get("content_index")) is not int:
+            yield f"{kind} lacks content_index"
+    if is_open or done != output:
+        yield "the items are not the output"
+
+
 EVENT_RULES: Mapping[str, Callable[[Sequence[Frame]], Iterator[str]]] = {
     "openai_chat": _chat,
     "anthropic_messages": _messages,
     "gemini_generate": _gemini,
+    "bedrock_converse": _converse,
+    "openai_responses": _responses,
 }

@@ -2,12 +2,14 @@
 
 A golden is `tests/golden/<format>/<case>.json`:
 {"about", "source", "read", "request", "response" | null, "stream" | null, "status",
+"stream_b64"?: a binary stream in place of "stream",
 "route"?: {"model", "method"}, "features"?: ["truncated_stream" | "in_stream_error" …]}.
 Recorded traffic lies outside the repository, in $PRXY_TRAFFIC or beside it in `shared/traffic`.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "tests" / "golden"
@@ -25,10 +28,16 @@ WIRES = {
     "openai-chat": "openai_chat",
     "anthropic-messages": "anthropic_messages",
     "google-generate-content": "gemini_generate",
+    "bedrock-converse": "bedrock_converse",
+    "openai-responses": "openai_responses",
 }
 """Wire format of a recording -> name of ours. Recordings of other wires are left alone."""
 
-_GEMINI_PATH = re.compile(r"/models/(?P<model>[^/:?]+):(?P<method>\w+)")
+_PATHS = {
+    "gemini_generate": re.compile(r"/models/(?P<model>[^/:?]+):(?P<method>\w+)"),
+    "bedrock_converse": re.compile(r"/model/(?P<model>[^/]+)/(?P<method>[a-z-]+)"),
+}
+"""Formats whose path says the model and the method."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -76,7 +85,8 @@ def exchanges() -> tuple[Exchange, ...]:
 
 def _golden(path: Path) -> Exchange:
     golden = json.loads(path.read_bytes())
-    stream = golden.get("stream")
+    stream, binary = golden.get("stream"), golden.get("stream_b64")
+    data = None if stream is None else stream.encode()
     return Exchange(
         id=f"{path.parent.name}/{path.stem}",
         format=path.parent.name,
@@ -84,7 +94,7 @@ def _golden(path: Path) -> Exchange:
         route=golden.get("route", {}),
         request=golden["request"],
         response=golden["response"],
-        stream_bytes=None if stream is None else stream.encode(),
+        stream_bytes=data if binary is None else base64.b64decode(binary),
         status=golden["status"],
         features=frozenset(golden.get("features", ())),
         is_golden=True,
@@ -122,15 +132,16 @@ def _request(record: Any) -> Any:
 
 
 def _route(record: Any) -> Mapping[str, str]:
-    found = (
-        _GEMINI_PATH.search(record["request"]["path"]) if WIRES[record["wire_format"]] == "gemini_generate" else None
-    )
-    return found.groupdict() if found else {}
+    pattern = _PATHS.get(WIRES[record["wire_format"]])
+    found = pattern.search(record["request"]["path"]) if pattern else None
+    return {name: unquote(value) for name, value in found.groupdict().items()} if found else {}
 
 
 def _stream(reply: Any) -> bytes:
     """The bytes of a stream. A stream that came as one JSON array is given as the events its items would have been."""
     if isinstance(reply["body"], list):
         return b"".join(b"data: " + json.dumps(item).encode() + b"\n\n" for item in reply["body"])
+    if reply["body_b64"] is not None:
+        return base64.b64decode(reply["body_b64"])
     text: str = reply["body_text"]
     return text.encode()

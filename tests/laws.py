@@ -24,7 +24,7 @@ from prxy.canonical.stream import through
 from prxy.formats.base import Format
 from prxy.framing.frame import Frame
 
-ONE_CHOICE = frozenset({"anthropic_messages"})
+ONE_CHOICE = frozenset({"bedrock_converse", "anthropic_messages", "openai_responses"})
 """Formats whose answers have exactly one choice."""
 
 
@@ -206,6 +206,8 @@ TURNS = {
     "openai_chat": ("messages", "content"),
     "anthropic_messages": ("messages", "content"),
     "gemini_generate": ("contents", "parts"),
+    "bedrock_converse": ("messages", "content"),
+    "openai_responses": ("input", "content"),
 }
 """Where a body keeps its turns, and where a turn keeps its parts."""
 
@@ -214,11 +216,16 @@ def prefix_faults(name: str, before: Mapping[str, Any], after: Mapping[str, Any]
     """Where the longer request is not the shorter one with something added to the end of its turns."""
     turns, parts = TURNS[name]
     faults = [f"{key} changed" for key in {*before, *after} - {turns} if before.get(key) != after.get(key)]
-    old, new = before[turns], after[turns]
+    old, new = _turns(before[turns]), _turns(after[turns])
     faults += [f"{turns}[{place}] changed" for place in range(len(old) - 1) if old[place] != new[place]]
     if old and old[-1] != new[len(old) - 1]:
         faults += _last_turn_faults(f"{turns}[{len(old) - 1}]", parts, old[-1], new[len(old) - 1])
     return faults
+
+
+def _turns(value: Any) -> list[Any]:
+    """A conversation of one question may be said as its text."""
+    return [{"role": "user", "content": value}] if isinstance(value, str) else list(value)
 
 
 def _last_turn_faults(at: str, parts: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

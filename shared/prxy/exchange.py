@@ -17,19 +17,17 @@ from prxy.canonical.errors import GatewayError, ProviderConnectionFailed
 from prxy.canonical.request import ChatRequest
 from prxy.canonical.response import ChatResponse
 from prxy.canonical.stream import unfold
-from prxy.catalog import ModelCard
 from prxy.formats.base import encode_json
 from prxy.gateway import Gateway, Plan
 from prxy.money.payment import Payment, affordable, worst_case
 from prxy.pipeline.base import Call, Outcome, Step
 from prxy.pipeline.runner import Run
-from prxy.providers.base import Speaks, build_request
+from prxy.providers.base import build_request
 from prxy.providers.calling import call_provider
 from prxy.providers.errors import error_from_reply
-from prxy.providers.transport import Deadlines
 from prxy.recall import recall
 from prxy.reply import Admitted, Reply
-from prxy.routing import Target, route
+from prxy.routing import Target, route, tongue
 from prxy.store.records import Claim
 from prxy.upstream import Batch, read_stream, read_whole
 
@@ -73,7 +71,7 @@ async def _admitted(call: Call, run: Run, gateway: Gateway, deadline_s: float) -
 async def _plan(call: Call, target: Target, gateway: Gateway, deadline_s: float) -> Plan:
     """What will be sent, in the words of the target."""
     card = gateway.catalog.card(target.provider.row.name, target.model)
-    speaks = _tongue(target.provider.row.speaks, call.request.format, card)
+    speaks = tongue(target.provider.row.speaks, call.request.format, card)
     adapted = adapt(structs.replace(call.request, model=target.model), card, speaks.format.name)
     request = affordable(adapted.request, card, call.limits)
     if speaks.signs and request.format != speaks.format.name:
@@ -87,7 +85,7 @@ async def _plan(call: Call, target: Target, gateway: Gateway, deadline_s: float)
         stream=request.stream,
         headers=rendered.headers,
         body=encode_json(rendered.body),
-        deadlines=_within(gateway.deadlines, deadline_s),
+        deadlines=gateway.deadlines.within(deadline_s),
     )
     return Plan(
         target=target,
@@ -101,25 +99,10 @@ async def _plan(call: Call, target: Target, gateway: Gateway, deadline_s: float)
     )
 
 
-def _tongue(speaks: Sequence[Speaks], client_format: str, card: ModelCard) -> Speaks:
-    """The provider's wire for this call: the client's own where it is spoken, else the provider's first."""
-    able = [each for each in speaks if not (each.partial and card.responses_only)]
-    return next((each for each in able if each.format.name == client_format), able[0])
-
-
 def _chosen_limit(call: Call, sent: ChatRequest) -> int | None:
     """The output limit that goes to the provider, where it is not the client's own."""
     limit = sent.sampling.max_output_tokens
     return limit if limit != call.request.sampling.max_output_tokens else None
-
-
-def _within(deadlines: Deadlines, left_s: float) -> Deadlines:
-    return Deadlines(
-        connect_s=min(deadlines.connect_s, left_s),
-        first_byte_s=min(deadlines.first_byte_s, left_s),
-        idle_s=min(deadlines.idle_s, left_s),
-        total_s=min(deadlines.total_s, left_s),
-    )
 
 
 async def _ask(plan: Plan, payment: Payment, gateway: Gateway) -> AsyncGenerator[Batch, None]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
 from prxy.canonical.errors import InvalidRequest, NotFound
-from prxy.providers.base import ConfiguredProvider
+from prxy.catalog import ModelCard
+from prxy.providers.base import ConfiguredProvider, Speaks
 
 BY_NAME: tuple[tuple[str, str], ...] = (
     ("claude-*", "anthropic"),
@@ -66,6 +67,12 @@ def _target(provider: ConfiguredProvider, model: str, provider_key: str | None) 
     if not provider.base_url or (credential is None and provider.row.auth.needs_key):
         raise not_configured(provider.row.name)
     return Target(provider=provider, model=model, credential=credential)
+
+
+def tongue(speaks: Sequence[Speaks], client_format: str, card: ModelCard) -> Speaks:
+    """The provider's wire for a call: the client's own where it is spoken, else the provider's first."""
+    able = [each for each in speaks if not (each.partial and card.responses_only)]
+    return next((each for each in able if each.format.name == client_format), able[0])
 
 
 def not_configured(name: str) -> InvalidRequest:

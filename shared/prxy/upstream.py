@@ -90,13 +90,14 @@ async def read_whole(reply: HttpReply, format_: Format) -> AsyncGenerator[Batch,
     """The events of a reply that came as one JSON body, in one batch."""
     try:
         body = await reply.read()
-        events: list[StreamEvent] = [*unfold(format_.parse_response(_object(body)))]
+        events: list[StreamEvent] = [*unfold(format_.parse_response(decode_object(body)))]
         yield [*events[:-1], Verbatim(format=format_.name, value=body), events[-1]]
     except GatewayError as error:
         yield [StreamError(error=error)]
 
 
-def _object(body: bytes) -> dict[str, object]:
+def decode_object(body: bytes) -> dict[str, object]:
+    """A whole body. Raises ProviderBadResponse."""
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

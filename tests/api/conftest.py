@@ -12,7 +12,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-
 from tests.api.upstream import Upstream, running_upstream
 
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-
+from prxy.store import key_text
 from tests.api.conftest import Running
 
 GOOD: dict[str, Any] = {"model": "prxy/echo", "messages": [{"role": "user", "content": "hi"}]}
@@ -63,7 +63,9 @@ BODIES = {
 
 
 @pytest.mark.parametrize(("body", "status", "code", "param"), BODIES.values(), ids=BODIES.keys())
-def test_a_bad_body_is_refused_by_name(gateway: Running, body: bytes, status: int, code: str, param: str | None) -> None:
+def test_a_bad_body_is_refused_by_name(
+    gateway: Running, body: bytes, status: int, code: str, param: str | None
+) -> None:
     reply = gateway.post("/v1/chat/completions", body)
 
     assert reply.status_code == status, reply.text
@@ -95,7 +97,15 @@ def test_a_bad_header_is_refused(gateway: Running, headers: dict[str, str], stat
     assert (reply.status_code, reply.json()["error"]["code"]) == (status, code)
 
 
-KEYS = ["", "Bearer", "Bearer nonsense", "Bearer prxy_live_short", "Basic abc", "Bearer \xe9\xe9", "Bearer " + "x" * 9000]
+KEYS = [
+    "",
+    "Bearer",
+    "Bearer nonsense",
+    "Bearer prxy_live_short",
+    "Basic abc",
+    "Bearer \xe9\xe9",
+    "Bearer " + "x" * 9000,
+]
 
 
 @pytest.mark.parametrize("authorization", KEYS)
@@ -110,8 +120,6 @@ def test_every_bad_key_gets_the_same_words(gateway: Running, authorization: str)
 
 
 def test_a_key_of_the_right_form_that_nobody_made_is_refused(gateway: Running) -> None:
-    from prxy.store import key_text
-
     reply = gateway.chat(GOOD, authorization=f"Bearer {key_text.generate().text}")
 
     assert (reply.status_code, reply.json()["error"]["code"]) == (401, "invalid_api_key")

@@ -62,7 +62,11 @@ def test_a_call_that_could_cost_too_much_never_reaches_the_provider(gateway: Run
     reply = gateway.chat(ASK, x_provider_key=key, authorization=f"Bearer {poor}")
 
     error = reply.json()["error"]
-    assert (reply.status_code, error["type"], error["code"]) == (429, "cost_limit_per_request", "cost_limit_per_request")
+    assert (reply.status_code, error["type"], error["code"]) == (
+        429,
+        "cost_limit_per_request",
+        "cost_limit_per_request",
+    )
     assert reply.headers["x-should-retry"] == "false"
     assert Decimal(error["limit"]) == Decimal("0.0001") < Decimal(error["estimated"])
     assert upstream.asked[key] == []

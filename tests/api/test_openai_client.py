@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import openai
 import pytest
 from pydantic import BaseModel
-
 from tests.api.conftest import Running
 
 MODEL = "prxy/echo"
@@ -57,9 +56,7 @@ def test_a_stream_says_the_same_and_ends_with_usage(client: openai.OpenAI) -> No
 
 
 def test_a_stream_without_the_option_has_no_usage_chunk(client: openai.OpenAI) -> None:
-    stream = client.chat.completions.create(
-        model=MODEL, messages=[{"role": "user", "content": "one two"}], stream=True
-    )
+    stream = client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "one two"}], stream=True)
 
     assert all(chunk.choices for chunk in stream)
 
@@ -99,9 +96,9 @@ async def test_the_asynchronous_client_streams(gateway: Running) -> None:
 
 
 def test_a_refused_key_is_the_clients_own_exception(gateway: Running) -> None:
-    with openai.OpenAI(base_url=f"{gateway.url}/v1", api_key="prxy_live_nonsense", max_retries=0) as client:
-        with pytest.raises(openai.AuthenticationError) as refused:
-            client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "x"}])
+    stranger = openai.OpenAI(base_url=f"{gateway.url}/v1", api_key="prxy_live_nonsense", max_retries=0)
+    with stranger as client, pytest.raises(openai.AuthenticationError) as refused:
+        client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "x"}])
 
     assert refused.value.code == "invalid_api_key"
 

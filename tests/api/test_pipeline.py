@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-
 from tests.api.conftest import Running
 from tests.api.upstream import Answer, Upstream
 

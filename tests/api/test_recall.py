@@ -19,7 +19,10 @@ CLAUDE_ANSWER = {
     "type": "message",
     "role": "assistant",
     "model": "claude-sonnet-4-5",
-    "content": [*THINKING, {"type": "tool_use", "id": "toolu_recall", "name": "get_weather", "input": {"city": "Oslo"}}],
+    "content": [
+        *THINKING,
+        {"type": "tool_use", "id": "toolu_recall", "name": "get_weather", "input": {"city": "Oslo"}},
+    ],
     "stop_reason": "tool_use",
     "stop_sequence": None,
     "usage": {"input_tokens": 10, "output_tokens": 20},
@@ -99,7 +102,9 @@ def test_geminis_thought_signature_comes_back_on_the_same_call(gateway: Running,
     }
     streamed = gateway.chat({**ask, "stream": True}, x_provider_key=key)
     chunks = [json.loads(line[6:]) for line in streamed.text.split("\n") if line.startswith("data: {")]
-    delta = next(c["choices"][0]["delta"]["tool_calls"][0] for c in chunks if c["choices"][0]["delta"].get("tool_calls"))
+    delta = next(
+        c["choices"][0]["delta"]["tool_calls"][0] for c in chunks if c["choices"][0]["delta"].get("tool_calls")
+    )
     first = {
         "choices": [
             {"message": {"tool_calls": [{"id": delta["id"], "function": {"name": "get_weather", "arguments": "{}"}}]}}

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.api.conftest import Running
+from tests.api.upstream import Answer, Upstream
+from tests.exchanges import Exchange, exchanges
 
 from prxy.canonical.parts import Text, ToolCall
 from prxy.canonical.response import ChatResponse
 from prxy.canonical.stream import fold, through
 from prxy.formats import FORMATS
 from prxy.framing.sse import SseDecoder
-from tests.api.conftest import Running
-from tests.api.upstream import Answer, Upstream
-from tests.exchanges import Exchange, exchanges
 
 PROVIDERS = {"openai_chat": "openai", "anthropic_messages": "anthropic", "gemini_generate": "google"}
 CHAT = FORMATS["openai_chat"]

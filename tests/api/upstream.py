@@ -1,10 +1,11 @@
 """A provider on loopback that answers what a test told it to, and keeps what it was asked.
 
-The answer is picked by the provider key: a test that sends `x-provider-key: fixture-7` gets what was put under `fixture-7`.
+The answer is picked by the provider key: `x-provider-key: fixture-7` gets what was put under `fixture-7`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,8 @@ class Answer:
     headers: dict[str, str] = field(default_factory=lambda: {"content-type": "application/json"})
     cut: bool = False
     """Break the connection off behind the last piece."""
+    pause_s: float = 0.0
+    """Waited before each piece but the first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +72,8 @@ class Upstream:
         if answer.cut:
             headers.append((b"content-length", str(sum(map(len, pieces)) + 1000).encode()))
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        for piece in pieces:
+        for number, piece in enumerate(pieces):
+            await asyncio.sleep(answer.pause_s if number else 0)
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         if not answer.cut:
             await send({"type": "http.response.body", "body": b""})
@@ -86,7 +90,7 @@ def running_upstream() -> Iterator[Upstream]:
         if server.started:
             break
         thread.join(0.01)
-    upstream.url = "http://127.0.0.1:{}".format(server.servers[0].sockets[0].getsockname()[1])
+    upstream.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     try:
         yield upstream
     finally:

@@ -19,7 +19,7 @@ REGISTRIES = {
 """Package -> name of the registry in it."""
 
 SHARED = {
-    "prxy.formats": {"base", "reading"},
+    "prxy.formats": {"base", "lenient", "openai_errors", "places", "reading"},
     "prxy.providers": {"base", "auth", "calling", "errors", "lean", "limits", "through_httpx", "tls", "transport"},
     "prxy.modules": set[str](),
     "prxy.api.routes": set[str](),

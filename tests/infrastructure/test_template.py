@@ -16,7 +16,7 @@ from prxy.providers import PROVIDERS
 from prxy.settings import VARIABLES, Settings
 from prxy.store.schema import INDEX, TABLE, TTL
 
-INFERENCE = {("POST", "/v1/chat/completions"), ("POST", "/v1/messages")}
+INFERENCE = {("POST", "/v1/chat/completions"), ("POST", "/v1/messages"), ("POST", "/v1beta/models/{proxy+}")}
 STREAMING = "/2021-11-15/functions/${{{}.Arn}}/response-streaming-invocations"
 BUFFERED = "/2015-03-31/functions/${{{}.Arn}}/invocations"
 WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
@@ -127,6 +127,8 @@ def test_functions_may_do_no_more_to_the_table_than_they_need(translated: Transl
     assert {name: actions for name, actions in allowed.items() if actions} == {
         "ChatCompletionsRole": {"GetItem", "BatchGetItem", "PutItem", "UpdateItem"},
         "MessagesRole": {"GetItem", "BatchGetItem", "PutItem", "UpdateItem"},
+        "GenerateContentRole": {"GetItem", "BatchGetItem", "PutItem", "UpdateItem"},
+        "CountTokensRole": {"GetItem", "BatchGetItem", "UpdateItem"},
         "ModelsRole": {"GetItem"},
         "PipelineRole": {"GetItem"},
         "KeysRole": {"GetItem", "BatchGetItem", "PutItem", "UpdateItem", "Query"},

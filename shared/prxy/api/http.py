@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, MutableMapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -24,6 +25,11 @@ def headers_of(scope: Scope) -> dict[str, str]:
     for name, value in scope["headers"]:
         found.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
     return found
+
+
+def query_of(scope: Scope) -> dict[str, str]:
+    """Parameters of the query; the last of a repeated one wins."""
+    return dict(parse_qsl(scope["query_string"].decode("latin-1")))
 
 
 def require(scope: Scope, *methods: str) -> None:

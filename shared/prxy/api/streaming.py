@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from contextlib import aclosing
+from dataclasses import dataclass
 
 from prxy.api.http import Send, encode_headers, join, send_json
 from prxy.canonical.errors import GatewayError
@@ -13,22 +14,32 @@ from prxy.canonical.events import StreamEnd, StreamError, StreamEvent, Verbatim
 from prxy.canonical.stream import Fold, Stage
 from prxy.formats.base import Format, Passthrough
 from prxy.framing.frame import Frame
-from prxy.framing.sse import encode_comment
+from prxy.framing.writer import FrameWriter
 from prxy.money.usd import usd_from_nano
+from prxy.pipeline.base import Call
 from prxy.reply import Reply
+from prxy.store.records import Hold
 from prxy.upstream import Batch
 
 _log = logging.getLogger(__name__)
 
-KEEPALIVE = encode_comment("keep-alive")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """Who is answered, and how it wants to be."""
+
+    format: Format
+    writer: FrameWriter
+    keepalive_s: float
+    """Silence after which a comment is sent."""
 
 
-async def answer(reply: Reply, format_: Format, keepalive_s: float, send: Send) -> None:
+async def answer(reply: Reply, client: Client, send: Send) -> None:
     """Send a reply as its request asked for it. Raises GatewayError as long as nothing was sent."""
     if reply.call.request.stream:
-        await _Stream(reply, format_, keepalive_s, send).run()
+        await _Stream(reply, client, send).run()
     else:
-        await _answer_whole(reply, format_, send)
+        await _answer_whole(reply, client.format, send)
 
 
 async def _answer_whole(reply: Reply, format_: Format, send: Send) -> None:
@@ -53,14 +64,13 @@ async def _answer_whole(reply: Reply, format_: Format, send: Send) -> None:
 class _Stream:
     """Events -> bytes. The status is decided by the first batch, or by a spell of silence, which a comment ends."""
 
-    def __init__(self, reply: Reply, format_: Format, keepalive_s: float, send: Send) -> None:
-        self._reply, self._format, self._send = reply, format_, send
-        self._encoder: Stage[StreamEvent, Frame] = format_.encode_stream(reply.call.request)
-        self._keepalive_s = keepalive_s
+    def __init__(self, reply: Reply, client: Client, send: Send) -> None:
+        self._reply, self._client, self._send = reply, client, send
+        self._encoder: Stage[StreamEvent, Frame] = client.format.encode_stream(reply.call.request)
         self._loop = asyncio.get_running_loop()
         self._last_write = self._loop.time()
         self._beat: asyncio.Task[None] | None = None
-        self._timer = self._loop.call_later(keepalive_s, self._on_silence)
+        self._timer = self._loop.call_later(client.keepalive_s, self._on_silence)
         self._started = self._ended = False
 
     async def run(self) -> None:
@@ -89,8 +99,9 @@ class _Stream:
         if end is None:
             data = self._encoded(batch)
         else:
-            comment = encode_comment(self._receipt()) if isinstance(batch[end], StreamEnd) else b""
-            data = self._encoded(batch[:end]) + comment + self._encoded(batch[end:])
+            writer = self._client.writer
+            comment = writer.comment(self._receipt()) if isinstance(batch[end], StreamEnd) else b""
+            data = self._encoded(batch[:end]) + comment + self._encoded(batch[end:]) + writer.end()
         if data:
             await self._write(data, last=end is not None)
 
@@ -105,7 +116,7 @@ class _Stream:
                 return
 
     def _encoded(self, events: Iterable[StreamEvent]) -> bytes:
-        feed, encode = self._encoder.feed, self._format.framing.encode
+        feed, encode = self._encoder.feed, self._client.writer.encode
         return b"".join([encode(frame) for event in events for frame in feed(event)])
 
     def _receipt(self) -> str:
@@ -119,9 +130,9 @@ class _Stream:
         if not self._started:
             self._started = True
             headers = {
-                "content-type": self._format.framing.media_type,
+                "content-type": self._client.writer.media_type,
                 "cache-control": "no-cache",
-                **_headers(self._reply, self._format),
+                **_headers(self._reply, self._client.format),
             }
             await self._send({"type": "http.response.start", "status": 200, "headers": encode_headers(headers)})
         self._ended = last
@@ -129,10 +140,10 @@ class _Stream:
         await self._send({"type": "http.response.body", "body": data, "more_body": not last})
 
     def _on_silence(self) -> None:
-        left_s = self._last_write + self._keepalive_s - self._loop.time()
+        left_s = self._last_write + self._client.keepalive_s - self._loop.time()
         if left_s <= 0:
-            self._beat = self._loop.create_task(self._write(KEEPALIVE))
-            left_s = self._keepalive_s
+            self._beat = self._loop.create_task(self._write(self._client.writer.comment("keep-alive")))
+            left_s = self._client.keepalive_s
         self._timer = self._loop.call_later(left_s, self._on_silence)
 
 
@@ -147,12 +158,19 @@ def _headers(reply: Reply, format_: Format) -> dict[str, str]:
             headers["x-prxy-warnings"] = join(format_.fields.get(loss.field, loss.field) for loss in plan.losses)
         if plan.chosen_output_limit is not None:
             headers["x-prxy-max-tokens"] = str(plan.chosen_output_limit)
-    limit = reply.call.limits.requests_per_minute
-    if limit is not None and reply.payment:
-        headers["x-ratelimit-limit-requests"] = str(limit)
-        headers["x-ratelimit-remaining-requests"] = str(reply.payment.hold.requests_remaining or 0)
-        headers["x-ratelimit-reset-requests"] = f"{60 - reply.call.now % 60}s"
-    return headers
+    return headers | (rate_headers(reply.call, reply.payment.hold) if reply.payment else {})
+
+
+def rate_headers(call: Call, hold: Hold) -> dict[str, str]:
+    """How many requests the key has left in this minute; nothing where it has no such limit."""
+    limit = call.limits.requests_per_minute
+    if limit is None:
+        return {}
+    return {
+        "x-ratelimit-limit-requests": str(limit),
+        "x-ratelimit-remaining-requests": str(hold.requests_remaining or 0),
+        "x-ratelimit-reset-requests": f"{60 - call.now % 60}s",
+    }
 
 
 def _cost(reply: Reply) -> str:

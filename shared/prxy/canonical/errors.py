@@ -21,7 +21,7 @@
         ├── ProviderTooLarge          413
         ├── ProviderRateLimited       429
         ├── ProviderUnavailable       502
-        ├── ProviderConnectionFailed  502 nothing was sent, or the answer never began
+        ├── ProviderConnectionFailed  502 nothing reached the provider
         ├── ProviderBadResponse       502 the answer is not what its wire promises
         ├── ProviderStreamInterrupted 502 the answer stopped before its end
         ├── ProviderOverloaded        503

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from prxy.formats import anthropic_messages, gemini_generate, openai_chat
+from prxy.formats import anthropic_messages, bedrock_converse, gemini_generate, openai_chat, openai_responses
 from prxy.formats.base import Format
 
 FORMATS: Mapping[str, Format] = {
@@ -13,5 +13,7 @@ FORMATS: Mapping[str, Format] = {
         openai_chat.FORMAT,
         anthropic_messages.FORMAT,
         gemini_generate.FORMAT,
+        bedrock_converse.FORMAT,
+        openai_responses.FORMAT,
     )
 }

@@ -11,6 +11,7 @@ Answering a client uses parse_request, render_response, encode_stream, render_er
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -25,6 +26,8 @@ from prxy.canonical.request import ChatRequest
 from prxy.canonical.response import ChatResponse
 from prxy.canonical.stream import Stage
 from prxy.framing.frame import Frame
+from prxy.framing.sse import SseWriter
+from prxy.framing.writer import FrameWriter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,21 @@ class Framing(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Counting:
+    """How tokens are counted on a wire: a request goes out, and only the size of its prompt comes back."""
+
+    serves: tuple[str, ...]
+    """Paths of the gateway at which clients ask for a count."""
+    parse_request: Callable[[Wire, Mapping[str, str]], ChatRequest]
+    """As of the format, but for what only an answer needs. Raises InvalidRequest naming the field."""
+    render_request: Callable[[ChatRequest], Rendered]
+    """As of the format, without what a counter refuses."""
+    parse_count: Callable[[Wire], int]
+    """Tokens of the prompt. Raises ProviderBadResponse."""
+    render_count: Callable[[int], Wire]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
     """One wire. A dialect of it is `dataclasses.replace(FORMAT, render_request=…)`."""
 
@@ -55,8 +73,16 @@ class Format:
     framing: Framing
     fields: Mapping[str, str]
     """Canonical name of a knob (`sampling.seed`) -> the client's own field, for warnings and errors."""
+    writer: Callable[[Mapping[str, str]], FrameWriter] = lambda query: SseWriter()
+    """Query of the client's request -> how a streamed answer is written to it."""
+    key_parameter: str | None = None
+    """Query parameter in which clients of this wire may send their key."""
     forwards: tuple[str, ...] = ()
     """Client headers that travel to a provider of the same format."""
+    tool_names: re.Pattern[str] | None = None
+    """What a tool may be called on this wire, None for any name. Others travel under an alias, see `prxy/aliases.py`."""
+    counting: Counting | None = None
+    """None where the wire has no counter."""
     parse_request: Callable[[Wire, Mapping[str, str]], ChatRequest]
     """Body and path parameters of the route; the caller adds `headers`. Raises InvalidRequest naming the field."""
     render_request: Callable[[ChatRequest], Rendered]

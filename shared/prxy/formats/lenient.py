@@ -17,7 +17,14 @@ def count(body: Wire, name: str) -> int | None:
     value = body.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_INTEGER:
         return None
-    return int(value)
+    return int(value) if int(value) == value else None
+
+
+def are_counts(body: Wire, *names: str) -> bool:
+    """Whether each of these fields is absent or a count. Usage that says anything else is no usage at all:
+    money goes by it, and a lie in it must not make a call cheaper than its bound.
+    """
+    return all(body.get(name) is None or count(body, name) is not None for name in names)
 
 
 def objects(value: Json) -> list[Wire]:

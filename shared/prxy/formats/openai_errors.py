@@ -102,10 +102,10 @@ def in_band_error(value: Wire) -> ProviderError | None:
     """The error that a body or chunk with status 200 carries, if it does (OpenRouter, Groq, vLLM, SGLang)."""
     if not value.get("error") and value.get("object") != "error":
         return None
-    return parse_error(_in_band_status(_error_object(value)), value)
+    return parse_error(status_of(_error_object(value)), value)
 
 
-def _in_band_status(error: Wire) -> int:
+def status_of(error: Wire) -> int:
     """A number among the fields decides, else the first known word."""
     for name in ("status_code", "code", "status"):
         match error.get(name):

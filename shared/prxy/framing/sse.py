@@ -96,6 +96,21 @@ def encode_comment(text: str) -> bytes:
     return b": " + text.encode() + b"\n"
 
 
+class SseWriter:
+    """Frames and comments of one answer."""
+
+    media_type = MEDIA_TYPE
+
+    def encode(self, frame: Frame) -> bytes:
+        return encode_frame(frame)
+
+    def comment(self, text: str) -> bytes:
+        return encode_comment(text)
+
+    def end(self) -> bytes:
+        return b""
+
+
 class _Sse:
     """The framing as one value, for a format to name."""
 

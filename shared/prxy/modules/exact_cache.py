@@ -49,4 +49,5 @@ class ExactCache(Module):
         if not self._options.include_system:
             left_out.add("instructions")
         owner = call.key.id if self._options.scope == "user" else ""
-        return digest(self.name, owner, {name: getattr(asked, name) for name in asked.__struct_fields__ if name not in left_out})
+        compared = {name: getattr(asked, name) for name in asked.__struct_fields__ if name not in left_out}
+        return digest(self.name, owner, compared)

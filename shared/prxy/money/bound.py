@@ -107,7 +107,7 @@ def _input_tokens(card: ModelCard, request: ChatRequest, body_bytes: int) -> int
     tokens = body_bytes + CALL_TOKENS + MESSAGE_TOKENS * (len(request.messages) + 1) + TOOL_TOKENS * len(request.tools)
     if request.tools or (request.output is not None and request.output.kind is not OutputKind.TEXT):
         tokens += TOOLS_TOKENS
-    for media in _media(request):
+    for media in media_of(request):
         counted = _media_tokens(media, card)
         if counted is None:
             return None
@@ -144,7 +144,8 @@ def _parts(request: ChatRequest) -> Iterator[Part]:
                 yield from part.parts
 
 
-def _media(request: ChatRequest) -> Iterator[Media]:
+def media_of(request: ChatRequest) -> Iterator[Media]:
+    """Those in the results of tools included."""
     return (part for part in _parts(request) if isinstance(part, Media))
 
 

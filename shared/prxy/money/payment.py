@@ -60,7 +60,7 @@ class Payment:
         try:
             await self._ledger.settle(self.hold, actual_nano)
         except StoreUnavailable:
-            _log.error(  # noqa: TRY400  # the cause is the store; the line is what reconciles the ledger
+            _log.error(
                 "settle_failed",
                 extra={"rid": self.hold.rid, "reserved_nano": self.hold.amount_nano, "actual_nano": actual_nano},
             )
@@ -97,7 +97,7 @@ def _unpriced(card: ModelCard, model: str) -> InvalidRequest:
 
 
 def affordable(request: ChatRequest, card: ModelCard, limits: Limits) -> ChatRequest:
-    """Cap the output where a USD limit applies and the client gave no cap: the model's maximum, or what the limit affords."""
+    """Cap the output under a USD limit where the client did not: the model's maximum, or what the limit affords."""
     if not limits.money or request.sampling.max_output_tokens is not None:
         return request
     caps = [x for x in (limits.per_request_nano, limits.per_day_nano, limits.per_month_nano) if x is not None]

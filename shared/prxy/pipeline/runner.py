@@ -73,6 +73,10 @@ class Pipelines:
     def run(self, steps: Sequence[Step]) -> Run:
         return Run([self.build(step) for step in steps])
 
+    def run_guards(self, steps: Sequence[Step]) -> Run:
+        """Only the modules that must see whatever goes to a provider."""
+        return Run([module for step in steps if (module := self.build(step)).on_failure is OnFailure.REJECT])
+
 
 def _nearest(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, known, 1)

@@ -10,6 +10,10 @@ PROVIDER = Provider(
     name="anthropic",
     base_url="https://api.anthropic.com",
     auth=in_header("x-api-key"),
-    speaks=(Speaks(format=anthropic_messages.FORMAT, path="/v1/messages", signs=True),),
+    speaks=(
+        Speaks(
+            format=anthropic_messages.FORMAT, path="/v1/messages", count_path="/v1/messages/count_tokens", signs=True
+        ),
+    ),
     headers={"anthropic-version": "2023-06-01"},
 )

@@ -26,6 +26,8 @@ class Speaks:
     """Appended to the base URL; `{model}` stands for the percent-quoted model."""
     stream_path: str | None = None
     """Where streams have a path of their own; it may end in a query."""
+    count_path: str | None = None
+    """Where the provider counts the tokens of a prompt, None where it does not."""
     signs: bool = False
     """Whether reasoning comes signed and must be given back with its signature."""
     partial: bool = False

@@ -15,6 +15,7 @@ PROVIDER = Provider(
             format=gemini_generate.FORMAT,
             path="/v1beta/models/{model}:generateContent",
             stream_path="/v1beta/models/{model}:streamGenerateContent?alt=sse",
+            count_path="/v1beta/models/{model}:countTokens",
             signs=True,
         ),
     ),

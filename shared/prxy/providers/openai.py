@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from prxy.canonical.request import ChatRequest
-from prxy.formats import openai_chat
+from prxy.formats import openai_chat, openai_responses
 from prxy.formats.base import Rendered
 from prxy.providers.auth import bearer
 from prxy.providers.base import Provider, Speaks
@@ -28,5 +28,6 @@ PROVIDER = Provider(
         Speaks(
             format=replace(openai_chat.FORMAT, render_request=_render_request), path="/chat/completions", partial=True
         ),
+        Speaks(format=openai_responses.FORMAT, path="/responses", signs=True),
     ),
 )

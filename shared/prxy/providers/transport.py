@@ -1,7 +1,7 @@
 """The one way out: a port for HTTP to providers and to the store. Adapters: `lean` (default) and `through_httpx`.
 
-Every adapter: HTTP/1.1 keep-alive, one connection pool per origin, TLS verified, no redirects followed, no decompression,
-no cookies, no retry of its own, nothing logged. A connection whose reply was not read to its end is closed, never reused.
+Every adapter: HTTP/1.1, TLS verified, no redirects followed, no decompression, no cookies, no retry of its own, nothing
+logged. `lean` keeps connections alive, one pool per origin; one whose reply was not read to its end is closed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,15 @@ class Deadlines:
     idle_s: float = 120.0
     """Between two reads of the body."""
     total_s: float = 840.0
+
+    def within(self, left_s: float) -> Deadlines:
+        """The same, none longer than the time that is left."""
+        return Deadlines(
+            connect_s=min(self.connect_s, left_s),
+            first_byte_s=min(self.first_byte_s, left_s),
+            idle_s=min(self.idle_s, left_s),
+            total_s=min(self.total_s, left_s),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +51,8 @@ class HttpReply(Protocol):
     def chunks(self) -> AsyncIterator[bytes]:
         """The body as it arrives, one item a read; may be asked once.
 
-        Raises ProviderTimeout, ProviderStreamInterrupted (reset, early close, bad chunking) or ProviderBadResponse (> 64 MB).
+        Raises ProviderTimeout, ProviderStreamInterrupted (reset, early close, bad chunking) or ProviderBadResponse
+        (more than 64 MB).
         """
         ...
 
@@ -59,8 +69,7 @@ class Transport(Protocol):
     async def send(self, request: HttpRequest) -> HttpReply:
         """Send a request and wait for the head of its reply.
 
-        Raises ProviderConnectionFailed where nothing reached the other end (refused, DNS, TLS, connect deadline, or a pooled
-        connection that was found dead before a byte of the reply and then failed again on a fresh one);
+        Raises ProviderConnectionFailed where nothing reached the other end (refused, DNS, TLS, connect deadline);
         ProviderTimeout and ProviderStreamInterrupted where it may have (the outcome is unknown and may be billed);
         ProviderBadResponse where the head is not HTTP.
         """

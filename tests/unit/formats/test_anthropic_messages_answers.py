@@ -211,8 +211,6 @@ def test_what_no_client_of_this_wire_could_read_is_left_out_of_an_answer() -> No
         answer(content="text"),
         answer({"type": "text"}),
         answer({"type": "tool_use", "id": "1", "name": "f", "input": None}),
-        answer(usage=[]),
-        answer(usage={"input_tokens": "many"}),
     ],
 )
 def test_an_answer_that_breaks_the_wires_promise_is_called_bad(body: Any) -> None:
@@ -310,3 +308,19 @@ def test_the_path_of_a_fault_is_told() -> None:
     _, body = render_error(InvalidRequest("'messages' is missing.", param="messages"), "req_1")
 
     assert body["error"]["param"] == "messages"
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        [],
+        "many",
+        {"input_tokens": "7", "output_tokens": 1},
+        {"input_tokens": -7, "output_tokens": 1},
+        {"input_tokens": 7, "output_tokens": True},
+        {"input_tokens": 7, "output_tokens": 1, "cache_read_input_tokens": 0.5},
+        {"input_tokens": 7, "output_tokens": 1, "output_tokens_details": {"thinking_tokens": "1"}},
+    ],
+)
+def test_usage_that_is_not_counts_is_no_usage(usage: Any) -> None:
+    assert parse_response(answer(usage=usage)).usage is None

@@ -263,3 +263,22 @@ def test_an_image_that_came_in_pieces_is_told_whole() -> None:
 
     assert bodies[1]["content_block"]["source"]["data"] == "AABB"
     assert kinds(bodies) == ["message_start", "block_start", "block_stop"]
+
+
+@pytest.mark.parametrize(
+    "pieces", [[], ["select 1"], ['say "', 'hi"\n', "\u2028 \U0001f319"]], ids=["empty", "one", "many"]
+)
+def test_the_text_of_a_freeform_call_is_told_as_json(pieces: list[str]) -> None:
+    bodies = encoded(
+        BEGIN,
+        PartStart(index=0, part=ToolCall(id="c", name="sql", freeform=True)),
+        *(PartDelta(index=0, text=piece) for piece in pieces),
+        PartEnd(index=0),
+        STOP,
+        StreamEnd(),
+    )
+
+    block = next(body["content_block"] for body in bodies if body["type"] == "content_block_start")
+    told = [body["delta"]["partial_json"] for body in bodies if body["type"] == "content_block_delta"]
+    assert block == {"type": "tool_use", "id": "c", "name": "sql", "input": {}}
+    assert json.loads("".join(told)) == {"input": "".join(pieces)}

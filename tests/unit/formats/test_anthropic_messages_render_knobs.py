@@ -108,7 +108,8 @@ def test_a_missing_limit_is_refused() -> None:
     with pytest.raises(InvalidRequest) as caught:
         body(sampling=Sampling())
 
-    assert caught.value.param == "max_tokens"
+    assert caught.value.param == "sampling.max_output_tokens"
+    assert "'sampling.max_output_tokens'" in caught.value.message
 
 
 def test_headers_travel_only_with_a_request_of_this_format() -> None:

@@ -266,6 +266,6 @@ def test_what_no_block_can_hold_is_refused_naming_the_part_and_what_works(part: 
     with pytest.raises(UnsupportedFeature) as caught:
         body(said("Hear:", part))
 
-    assert (caught.value.param, caught.value.code) == ("messages[0]", "unsupported_content")
-    assert "Part 1 of 'messages[0]'" in caught.value.message
+    assert (caught.value.param, caught.value.code) == ("messages[0].content[1]", "unsupported_content")
+    assert "'messages[0].content[1]' is " in caught.value.message
     assert "use text" in caught.value.message

@@ -42,7 +42,7 @@ def test_malformed_arguments_of_the_past_are_refused_by_name(arguments: str) -> 
     with pytest.raises(InvalidRequest) as caught:
         body(said("Go."), assistant(call("call_7", arguments)), result("call_7", "ok"))
 
-    assert caught.value.param == "messages[1]"
+    assert caught.value.param == "messages[1].content[0]"
     assert "messages[1]" in caught.value.message
     assert "call_7" in caught.value.message
 

@@ -155,7 +155,7 @@ def test_broken_arguments_are_refused_by_the_place_of_their_call(arguments: str)
     with pytest.raises(InvalidRequest, match="'c2' of 'look'") as refusal:
         contents(user("Go."), message)
 
-    assert refusal.value.param == "messages[1].tool_calls[1]"
+    assert refusal.value.param == "messages[1].content[1]"
 
 
 def test_a_result_that_is_a_json_object_stays_one() -> None:
@@ -368,7 +368,7 @@ def test_content_that_gemini_cannot_take_is_refused_by_its_place(part: Part) -> 
         contents(assistant(part), user("Go."))
 
     assert (refusal.value.status, refusal.value.code) == (400, "unsupported_content")
-    assert refusal.value.param == "messages[0]"
+    assert refusal.value.param == "messages[0].content[0]"
 
 
 def test_nothing_of_the_gateways_own_reaches_the_body() -> None:

@@ -278,5 +278,5 @@ def test_a_broken_request_is_refused_by_the_path_of_its_fault(body: Any, param: 
 
 
 def test_a_request_without_any_part_is_not_sent() -> None:
-    with pytest.raises(InvalidRequest, match="'contents' holds no part"):
+    with pytest.raises(InvalidRequest, match="'messages' holds no part"):
         gemini.render_request(gemini.parse_request({"contents": []}, ROUTE))

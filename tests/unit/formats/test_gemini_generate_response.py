@@ -202,7 +202,6 @@ def test_the_vertex_editions_time_is_read() -> None:
         {"candidates": [5]},
         {"candidates": [{"content": {"parts": [{"text": 5}]}}]},
         {"candidates": [{"content": {"parts": [{"inlineData": {}}]}}]},
-        {"usageMetadata": {"promptTokenCount": "many"}},
         [],
     ],
 )
@@ -285,3 +284,25 @@ def test_arguments_that_are_no_object_travel_inside_one(arguments: str, args: An
 
     assert candidate["content"]["parts"][0]["functionCall"]["args"] == args
     assert candidate["finishReason"] == "MAX_TOKENS"
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        [],
+        {"promptTokenCount": "many", "candidatesTokenCount": 1},
+        {"promptTokenCount": -7, "candidatesTokenCount": 1},
+        {"promptTokenCount": 7, "candidatesTokenCount": 1, "thoughtsTokenCount": True},
+        {"promptTokenCount": 7, "candidatesTokenCount": 1, "toolUsePromptTokenCount": "1"},
+    ],
+)
+def test_usage_that_is_not_counts_is_no_usage(usage: Any) -> None:
+    assert answer({"text": "a"}, usageMetadata=usage).usage is None
+
+
+def test_a_link_that_is_no_address_stays_as_it_is() -> None:
+    part = {"fileData": {"mimeType": "image/png", "fileUri": "https://[broken"}}
+
+    rendered = gemini.render_response(answer(part), REQUEST)
+
+    assert rendered["candidates"][0]["content"]["parts"] == [part]

@@ -86,17 +86,6 @@ def test_texts_of_one_kind_grow_one_part_and_a_thought_ends_where_the_answer_beg
     assert fold(given).choices[0].parts == (Reasoning(text="Hm hm."), Text(text="So it is."))
 
 
-def test_every_chunk_is_followed_by_the_frame_it_came_in() -> None:
-    given = events(
-        chunk({"text": "a"}), {"usageMetadata": {"promptTokenCount": 1}}, chunk({"text": "b"}, finish="STOP")
-    )
-
-    kept = [one.value.data for one in given if isinstance(one, Verbatim)]
-    assert len(kept) == 3
-    assert json.loads(kept[0]) == chunk({"text": "a"})
-    assert isinstance(given[-1], StreamEnd)
-
-
 def test_calls_in_different_chunks_are_different_parts_with_different_ids() -> None:
     """A03, A04."""
     given = events(chunk(CALL), chunk(CALL), chunk({"text": ""}, finish="STOP"))
@@ -356,3 +345,7 @@ def test_an_error_is_the_last_that_is_written() -> None:
     assert given[-1]["error"]["status"] == "UNAVAILABLE"
     assert given[-1]["error"]["details"][0]["reason"] == "provider_overloaded"
     assert not any("finishReason" in candidate for one in given[:-1] for candidate in one["candidates"])
+
+
+def test_a_stream_of_nothing_but_unreadable_feedback_was_cut() -> None:
+    assert isinstance(events({"responseId": "r", "promptFeedback": True})[-1], StreamError)

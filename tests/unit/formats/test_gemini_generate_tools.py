@@ -321,3 +321,27 @@ def test_what_gemini_lacks_is_named() -> None:
 def test_thinking_is_asked_for_by_budget_or_by_level(options: ReasoningOptions, wire: Any) -> None:
     """B18."""
     assert (config(reasoning=options) or {}).get("thinkingConfig") == wire
+
+
+@pytest.mark.parametrize(
+    ("schema", "on_the_wire"),
+    [
+        ({"type": True}, {"type": "object"}),
+        ({"type": {"a": 1}}, {"type": "object"}),
+        ({"type": ["string", 5]}, {"type": "string"}),
+        ({"properties": {"a": {}}, "required": True}, {"type": "object", "properties": {"a": {}}}),
+        (
+            {"properties": {"a": {}}, "required": [["a"], {}, "a"]},
+            {"type": "object", "properties": {"a": {}}, "required": ["a"]},
+        ),
+        ({"format": ["date"]}, {"type": "object"}),
+        ({"enum": 5}, {"type": "object"}),
+        ({"anyOf": 5, "oneOf": True}, {"type": "object"}),
+        ({"minimum": "1", "exclusiveMinimum": True}, {"type": "object", "minimum": "1"}),
+        ({"allOf": [{"properties": {"a": {}}}], "properties": 5, "required": [[]]}, None),
+    ],
+)
+def test_a_malformed_schema_is_passed_on_as_far_as_it_can_be_read(schema: Any, on_the_wire: Any) -> None:
+    made = declared(schema)
+
+    assert on_the_wire is None or made == on_the_wire

@@ -344,3 +344,27 @@ def test_an_end_before_any_chunk_is_a_bad_response() -> None:
 def test_odd_line_separators_and_emoji_in_a_delta_are_kept() -> None:
     """G02"""
     assert parts(content("a\u0085b\u2028c✅"), ended(), DONE) == [(Text, "a\u0085b\u2028c✅")]
+
+
+def test_a_call_is_told_when_its_name_is_known() -> None:
+    frames = [
+        chunk(delta({"tool_calls": [{"index": 0, "id": "a", "type": "function"}]})),
+        call(0, '{"port":'),
+        call(0, "1", id=None, name="tide"),
+        call(0, "}"),
+    ]
+
+    begun = [event.part for event in events(*frames, ended("tool_calls"), DONE) if isinstance(event, PartStart)]
+
+    assert begun == [ToolCall(id="a", name="tide")]
+    assert calls(*frames, ended("tool_calls"), DONE) == [("a", "tide", '{"port":1}')]
+
+
+def test_a_call_that_never_gets_a_name_is_told_at_the_end() -> None:
+    assert calls(call(0, "{}", id="a"), ended("tool_calls"), DONE) == [("a", "", "{}")]
+
+
+def test_calls_that_wait_for_their_names_keep_apart() -> None:
+    frames = [call(0, id="a"), call(1, id="b"), call(1, "{}", name="moon"), call(0, "{}", name="tide")]
+
+    assert sorted(calls(*frames, ended("tool_calls"), DONE)) == [("a", "tide", "{}"), ("b", "moon", "{}")]

@@ -9,6 +9,7 @@ import pytest
 from prxy.canonical.errors import InvalidRequest
 from prxy.canonical.parts import (
     CachePoint,
+    Extras,
     FileRef,
     Inline,
     Media,
@@ -196,6 +197,9 @@ def test_thoughts_in_the_history_come_first_and_return_under_their_own_word() ->
         assert chat.render_request(request).body["messages"] == [message]
 
 
+BESIDE_CONTENT = Extras(format="openai_chat", spelling=frozenset({"beside:tool_calls"}))
+
+
 def test_calls_of_both_kinds_keep_their_raw_arguments() -> None:
     """A07, A08"""
     calls = [
@@ -207,9 +211,9 @@ def test_calls_of_both_kinds_keep_their_raw_arguments() -> None:
     request = parsed(message)
 
     assert request.messages[0].parts == (
-        ToolCall(id="a", name="tide", arguments='{"port":"B'),
-        ToolCall(id="b", name="moon"),
-        ToolCall(id="c", name="note", arguments="full moon", freeform=True),
+        ToolCall(id="a", name="tide", arguments='{"port":"B', extras=BESIDE_CONTENT),
+        ToolCall(id="b", name="moon", extras=BESIDE_CONTENT),
+        ToolCall(id="c", name="note", arguments="full moon", freeform=True, extras=BESIDE_CONTENT),
     )
     assert chat.render_request(request).body["messages"] == [message]
 

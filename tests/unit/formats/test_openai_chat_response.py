@@ -244,3 +244,27 @@ def test_the_work_of_a_providers_own_tools_is_left_out_of_the_answer() -> None:
     )
 
     assert message == {"role": "assistant", "content": "Found."}
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        [],
+        {"prompt_tokens": "7", "completion_tokens": 1},
+        {"prompt_tokens": -7, "completion_tokens": 1},
+        {"prompt_tokens": 7, "completion_tokens": 1.5},
+        {"prompt_tokens": 7, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": True}},
+        {"prompt_tokens": 7, "completion_tokens": 1, "completion_tokens_details": {"reasoning_tokens": "1"}},
+    ],
+)
+def test_usage_that_is_not_counts_is_no_usage(usage: Any) -> None:
+    assert chat.parse_response(body({"content": "Hi"}, usage=usage)).usage is None
+
+
+def test_a_null_inside_a_thinking_chunk_is_no_text() -> None:
+    pieces = [{"type": "text", "text": None}, {"type": "text", "text": "Hm"}]
+    answer = chat.parse_response(body({"content": [{"type": "thinking", "thinking": pieces}]}))
+
+    (part,) = answer.choices[0].parts
+    assert isinstance(part, Reasoning)
+    assert part.text == "Hm"

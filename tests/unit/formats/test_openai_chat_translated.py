@@ -192,13 +192,13 @@ def test_documents_go_inline_as_files_with_a_name() -> None:
         Opaque(format="elsewhere", value={"type": "odd"}),
     ],
 )
-def test_content_that_the_wire_lacks_is_refused_by_the_name_of_its_message(part: Part) -> None:
+def test_content_that_the_wire_lacks_is_refused_by_its_place(part: Part) -> None:
     """D07"""
     with pytest.raises(UnsupportedFeature) as caught:
-        messages_of(user(part, at="messages[4]"))
+        messages_of(user(Text(text="See"), part, at="messages[4]"))
 
-    assert (caught.value.param, caught.value.code) == ("messages[4]", "unsupported_content")
-    assert "messages[4]" in caught.value.message
+    assert (caught.value.param, caught.value.code) == ("messages[4].content[1]", "unsupported_content")
+    assert "'messages[4].content[1]' is " in caught.value.message
 
 
 def test_work_of_another_providers_tools_is_refused() -> None:

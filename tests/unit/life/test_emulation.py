@@ -57,7 +57,8 @@ def test_the_model_keeps_the_freedom_it_needs(extra: dict[str, object], mode: To
 
 def answer(*parts: Text | ToolCall) -> list[StreamEvent]:
     finish = Finish(reason=FinishReason.TOOL_CALL, format="anthropic_messages", wire_word="tool_use")
-    response = ChatResponse(format="anthropic_messages", id="1", model="m", choices=(Choice(parts=parts, finish=finish),))
+    choice = Choice(parts=parts, finish=finish)
+    response = ChatResponse(format="anthropic_messages", id="1", model="m", choices=(choice,))
     return list(unfold(response))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from prxy.api.app import Mounted
 from prxy.api.http import App
+from prxy.api.routes.counting import TokenCount
 from prxy.api.routes.health import Health
 from prxy.api.routes.inference import Inference
 from prxy.api.routes.models import Models
@@ -28,15 +29,32 @@ def _inference(name: str) -> RouteMaker:
     return make
 
 
-def _at(path: str, endpoint: Callable[[Gateway], App]) -> RouteMaker:
-    return lambda gateway: [Mounted(path=path, app=endpoint(gateway), render_error=RENDER_ERROR)]
+def _counting(gateway: Gateway) -> Sequence[Mounted]:
+    counters = [(format_, format_.counting) for format_ in FORMATS.values() if format_.counting]
+    return [
+        Mounted(path=path, app=TokenCount(format_, counting, gateway), render_error=format_.render_error)
+        for format_, counting in counters
+        for path in counting.serves
+    ]
+
+
+def _at(endpoint: Callable[[Gateway], App], *paths: str) -> RouteMaker:
+    def make(gateway: Gateway) -> Sequence[Mounted]:
+        app = endpoint(gateway)
+        return [Mounted(path=path, app=app, render_error=RENDER_ERROR) for path in paths]
+
+    return make
 
 
 ROUTES: Mapping[str, RouteMaker] = {
+    "count_tokens": _counting,
     "chat_completions": _inference("openai_chat"),
     "messages": _inference("anthropic_messages"),
-    "models": _at("/v1/models", Models),
-    "pipeline": _at("/v1/pipeline", Pipeline),
-    "health": _at("/health", Health),
+    "responses": _inference("openai_responses"),
+    "generate_content": _inference("gemini_generate"),
+    "models": _at(Models, "/v1/models", "/v1/models/{id:path}"),
+    "pipeline": _at(Pipeline, "/v1/pipeline"),
+    "health": _at(Health, "/health"),
 }
-"""Name of the function that serves it in the cloud -> its endpoints."""
+"""Name of the function that serves it in the cloud -> its endpoints. Of two paths that match, the first one answers:
+counting comes before the inference routes whose method is a part of the path."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from prxy.formats.anthropic_messages.count import COUNTING
 from prxy.formats.anthropic_messages.errors import parse_error, render_error
 from prxy.formats.anthropic_messages.request_parse import parse_request
 from prxy.formats.anthropic_messages.request_render import render_request
@@ -31,6 +32,7 @@ FORMAT = Format(
     framing=SSE,
     fields=FIELDS,
     forwards=("anthropic-version", "anthropic-beta"),
+    counting=COUNTING,
     parse_request=parse_request,
     render_request=render_request,
     parse_response=parse_response,

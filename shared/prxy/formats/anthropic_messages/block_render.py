@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
-from prxy.canonical.errors import UnsupportedFeature
 from prxy.canonical.parts import (
     CachePoint,
     FileRef,
@@ -36,6 +35,7 @@ from prxy.formats.anthropic_messages.words import (
     decode_arguments,
 )
 from prxy.formats.base import own_fields, spelt
+from prxy.formats.places import PartFault
 
 
 def render_content(parts: tuple[Part, ...], *, as_string: bool) -> str | list[Wire]:
@@ -48,7 +48,7 @@ def render_content(parts: tuple[Part, ...], *, as_string: bool) -> str | list[Wi
 
 
 def render_block(part: Part) -> Wire:
-    """Raises UnsupportedFeature for media that no block of this wire holds."""
+    """Raises PartFault for media that no block of this wire holds."""
     match part:
         case Text() | Refusal():
             return _text(part)
@@ -97,13 +97,15 @@ def _media(part: Media) -> Wire:
     own = own_fields(part.extras, NAME)
     source = {**_source(part.source), **_source_fields(own)}
     title = {"title": part.name} if part.name is not None and part.kind is MediaKind.DOCUMENT else {}
-    return {"type": _media_type(part.kind), **title, **cached(part.cache), **own, "source": source}
+    return {"type": _media_type(part), **title, **cached(part.cache), **own, "source": source}
 
 
-def _media_type(kind: MediaKind) -> str:
-    if kind in (MediaKind.IMAGE, MediaKind.DOCUMENT):
-        return kind.value
-    raise UnsupportedFeature(f"The model takes no {kind.value} over the Anthropic Messages API; use text or an image.")
+def _media_type(part: Media) -> str:
+    if part.kind in (MediaKind.IMAGE, MediaKind.DOCUMENT):
+        return part.kind.value
+    raise PartFault(
+        part, f"is {part.kind.value}, which the Anthropic Messages API has no block for; use text or an image."
+    )
 
 
 def _source_fields(own: Mapping[str, Json]) -> Mapping[str, Json]:

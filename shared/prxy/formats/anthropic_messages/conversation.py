@@ -13,7 +13,7 @@ from typing import TypeVar, assert_never
 
 from msgspec import structs
 
-from prxy.canonical.errors import InvalidRequest, UnsupportedFeature
+from prxy.canonical.errors import InvalidRequest
 from prxy.canonical.parts import (
     Media,
     Opaque,
@@ -29,6 +29,7 @@ from prxy.canonical.parts import (
 from prxy.canonical.request import Message, Role
 from prxy.formats.anthropic_messages.media import fit_media
 from prxy.formats.anthropic_messages.words import NAME, decode_arguments, safe_id, safe_name
+from prxy.formats.places import PartFault
 
 _Own = TypeVar("_Own", bound=ServerToolCall | ServerToolResult | Opaque)
 
@@ -36,7 +37,7 @@ NO_RESULT = "This tool call was not completed: there is no result."
 
 
 def arrange(messages: Iterable[Message]) -> tuple[Message, ...]:
-    """Raises InvalidRequest where nothing is left to say, UnsupportedFeature for parts that the wire lacks."""
+    """Raises InvalidRequest where nothing is left to say, PartFault for parts that the wire lacks."""
     turns = _merged(_turn(message) for message in messages)
     arranged = tuple(_trimmed(turn) for turn in _answered(turns))
     if not arranged:
@@ -51,7 +52,7 @@ def arrange(messages: Iterable[Message]) -> tuple[Message, ...]:
 def _turn(message: Message) -> Message:
     """System text in the middle of a conversation is said by the user, at its place."""
     role = Role.ASSISTANT if message.role is Role.ASSISTANT else Role.USER
-    parts = tuple(fitted for place, part in enumerate(message.parts) for fitted in _fit(part, message, place))
+    parts = tuple(fitted for part in message.parts for fitted in _fit(part))
     return Message(role=role, parts=parts, at=message.at)
 
 
@@ -110,22 +111,22 @@ def _trimmed(turn: Message) -> Message:
             return turn
 
 
-def _fit(part: Part, message: Message, place: int) -> Iterator[Part]:
+def _fit(part: Part) -> Iterator[Part]:
     """The part as this wire takes it; nothing where it says nothing."""
     match part:
         case Text() | Media() | Opaque():
-            yield from _fit_inner(part, message, place)
+            yield from _fit_inner(part)
         case Refusal():
-            yield from _fit_inner(Text(text=part.text), message, place)
+            yield from _fit_inner(Text(text=part.text))
         case Reasoning():
             yield from (part,) if is_signed(part) else ()
         case ToolCall():
-            yield _fit_call(part, message)
+            yield _fit_call(part)
         case ToolResult():
-            inner = tuple(fitted for one in part.parts for fitted in _fit_inner(one, message, place))
+            inner = tuple(fitted for one in part.parts for fitted in _fit_inner(one))
             yield structs.replace(part, call_id=safe_id(part.call_id), parts=inner)
         case ServerToolCall() | ServerToolResult():
-            yield _own(part, message, place)
+            yield _own(part)
         case _:
             assert_never(part)
 
@@ -135,33 +136,33 @@ def is_signed(part: Reasoning) -> bool:
     return part.signature is not None and part.signature.format == NAME and part.signature.value != ""
 
 
-def _fit_inner(part: Text | Media | Opaque, message: Message, place: int) -> Iterator[Text | Media | Opaque]:
+def _fit_inner(part: Text | Media | Opaque) -> Iterator[Text | Media | Opaque]:
     match part:
         case Text():
             yield from (part,) if part.text.strip() else ()
         case Media():
-            yield fit_media(part, message.at, place)
+            yield fit_media(part)
         case Opaque():
-            yield _own(part, message, place)
+            yield _own(part)
         case _:
             assert_never(part)
 
 
-def _fit_call(part: ToolCall, message: Message) -> ToolCall:
+def _fit_call(part: ToolCall) -> ToolCall:
     if not part.freeform and decode_arguments(part.arguments) is None:
-        raise InvalidRequest(
-            f"The arguments of the tool call '{part.id[:64]}' ({part.name[:64]}) in '{message.at}' are no JSON object; "
+        raise PartFault(
+            part,
+            f"(call '{part.id[:64]}' of '{part.name[:64]}') has arguments that are no JSON object; "
             "send them as the model wrote them, or leave the call and its result out.",
-            param=message.at or None,
+            InvalidRequest,
         )
     return structs.replace(part, id=safe_id(part.id), name=safe_name(part.name))
 
 
-def _own(part: _Own, message: Message, place: int) -> _Own:
+def _own(part: _Own) -> _Own:
     if part.format == NAME:
         return part
-    raise UnsupportedFeature(
-        f"Part {place} of '{message.at}' is something only another vendor's API understands; "
-        "use text, images, documents, tool calls and tool results.",
-        param=message.at or None,
+    raise PartFault(
+        part,
+        "is something only another vendor's API understands; use text, images, documents, tool calls and tool results.",
     )

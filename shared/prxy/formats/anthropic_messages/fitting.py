@@ -29,6 +29,7 @@ from prxy.canonical.request import (
 from prxy.formats.anthropic_messages.conversation import arrange
 from prxy.formats.anthropic_messages.words import NAME, STRING, is_safe_name
 from prxy.formats.base import make_extras
+from prxy.formats.places import PartFault
 
 _FORCED = frozenset({ToolMode.REQUIRED, ToolMode.NAMED, ToolMode.ALLOWED_REQUIRED})
 _NARROWED = frozenset({ToolMode.ALLOWED, ToolMode.ALLOWED_REQUIRED})
@@ -61,10 +62,7 @@ def _instructions(instructions: Instructions | None) -> Instructions | None:
         return None
     for part in instructions.parts:
         if not isinstance(part, Text):
-            raise UnsupportedFeature(
-                f"'{instructions.at}' holds more than text; the model takes only text as its instructions.",
-                param=instructions.at or None,
-            )
+            raise PartFault(part, "is not text; the model takes only text as its instructions.")
     parts = tuple(part for part in instructions.parts if isinstance(part, Text) and part.text.strip())
     if not parts:
         return None
@@ -127,8 +125,8 @@ def _refuse_forced_call_while_thinking(choice: ToolChoice | None, reasoning: Rea
     if choice is None or choice.mode not in _FORCED or reasoning is None or reasoning.mode is not ReasoningMode.ON:
         return
     raise InvalidRequest(
-        "'tool_choice' forces a tool call while 'reasoning' gives a thinking budget; the model does not do both. "
-        "Set tool_choice to auto or switch reasoning off.",
+        "'tool_choice' forces a tool call while a thinking budget is set; the model does not do both. "
+        "Let the model choose or switch reasoning off.",
         param="tool_choice",
     )
 
@@ -140,11 +138,13 @@ def is_thinking(reasoning: ReasoningOptions | None) -> bool:
 def _sampling(sampling: Sampling, reasoning: ReasoningOptions | None) -> Sampling:
     if sampling.max_output_tokens is None:
         raise InvalidRequest(
-            "'max_tokens' is missing; the model needs a limit for its answer.", code="missing_field", param="max_tokens"
+            "'sampling.max_output_tokens' is missing; the model needs a limit for its answer.",
+            code="missing_field",
+            param="sampling.max_output_tokens",
         )
     if sampling.n is not None and sampling.n > 1:
         raise UnsupportedFeature(
-            f"'n' is {sampling.n}; the model gives one answer to a call. Leave it out, or call again for more.",
+            f"'sampling.n' is {sampling.n}; the model gives one answer to a call. Leave it out, or call again.",
             code="unsupported_parameter",
             param="sampling.n",
         )
@@ -188,7 +188,7 @@ def _output(output: OutputFormat | None) -> OutputFormat | None:
         return None
     if output.kind is OutputKind.JSON or output.schema is None:
         raise UnsupportedFeature(
-            "The model cannot be held to JSON without a schema here. Give a JSON Schema for the output.",
+            "'output' asks for JSON, to which the model cannot be held without a schema. Give a JSON Schema.",
             code="unsupported_parameter",
             param="output",
         )

@@ -29,11 +29,16 @@ def losses_of(request: ChatRequest) -> Iterator[Loss]:
 
 
 def _options(request: ChatRequest) -> Iterator[Loss]:
+    """A format may keep its own spelling of an output schema among the extras: that is no loss."""
     for tool in request.tools:
         if isinstance(tool, FunctionTool):
             yield from foreign_losses(tool.extras, NAME, tool.at)
-    for options in (request.tool_choice, request.output, request.reasoning, request):
-        yield from foreign_losses(options.extras if options is not None else None, NAME)
+    yield from foreign_losses(request.extras, NAME)
+    output = request.output if request.output is not None and request.output.schema is None else None
+    details = {"tool_choice": request.tool_choice, "output": output, "reasoning": request.reasoning}
+    for field, options in details.items():
+        for loss in foreign_losses(None if options is None else options.extras, NAME):
+            yield Loss(field=field, reason=f"of its details, the provider does not know {loss.field}")
 
 
 def _message(message: Message) -> Iterator[Loss]:

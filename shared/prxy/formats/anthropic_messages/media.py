@@ -11,9 +11,9 @@ from typing import NoReturn, assert_never
 
 from msgspec import structs
 
-from prxy.canonical.errors import UnsupportedFeature
 from prxy.canonical.parts import FileRef, Inline, Media, MediaKind, MediaSource, Url
 from prxy.formats.anthropic_messages.words import NAME
+from prxy.formats.places import PartFault
 
 _IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 _PDF = "application/pdf"
@@ -21,44 +21,42 @@ _TEXT_TYPES = frozenset({"application/json", "application/xml", "application/yam
 _SUPPORTED = "text, images (JPEG, PNG, GIF, WebP) and documents (PDF, plain text)"
 
 
-def fit_media(part: Media, at: str, place: int) -> Media:
-    """Raises UnsupportedFeature naming the message, the part and what works."""
+def fit_media(part: Media) -> Media:
+    """Raises PartFault, which names what works."""
     if part.kind in (MediaKind.AUDIO, MediaKind.VIDEO):
-        _refuse(at, place, part.kind.value)
-    source = _source(part, at, place)
+        _refuse(part, part.kind.value)
+    source = _source(part)
     return Media(kind=part.kind, source=source, name=part.name, cache=part.cache, extras=part.extras)
 
 
-def _refuse(at: str, place: int, what: str) -> NoReturn:
-    raise UnsupportedFeature(
-        f"Part {place} of '{at}' is {what}, which the model does not take; use {_SUPPORTED}.", param=at or None
-    )
+def _refuse(part: Media, what: str) -> NoReturn:
+    raise PartFault(part, f"is {what}, which the model does not take; use {_SUPPORTED}.")
 
 
-def _source(part: Media, at: str, place: int) -> MediaSource:
+def _source(part: Media) -> MediaSource:
     match part.source:
         case Inline() as source:
-            return _image(source, at, place) if part.kind is MediaKind.IMAGE else _document(source, at, place)
+            return _image(part, source) if part.kind is MediaKind.IMAGE else _document(part, source)
         case Url(url=url) as source:
             if not url.startswith(("https://", "http://")):
-                _refuse(at, place, "at an address that is not on the web")
+                _refuse(part, "at an address that is not on the web")
             return source
         case FileRef() as source:
             if source.format != NAME:
-                _refuse(at, place, "a file uploaded to another vendor")
+                _refuse(part, "a file uploaded to another vendor")
             return source
         case _:
             assert_never(part.source)
 
 
-def _image(source: Inline, at: str, place: int) -> Inline:
+def _image(part: Media, source: Inline) -> Inline:
     media_type = source.media_type.lower().replace("image/jpg", "image/jpeg")
     if media_type not in _IMAGES:
-        _refuse(at, place, f"an image of type '{source.media_type[:64]}'")
+        _refuse(part, f"an image of type '{source.media_type[:64]}'")
     return structs.replace(source, media_type=media_type)
 
 
-def _document(source: Inline, at: str, place: int) -> Inline:
+def _document(part: Media, source: Inline) -> Inline:
     """Text of any kind is sent as plain text: the wire knows no other document but PDF."""
     media_type = source.media_type.lower().partition(";")[0].strip()
     if source.is_text:
@@ -66,9 +64,9 @@ def _document(source: Inline, at: str, place: int) -> Inline:
     if media_type == _PDF:
         return structs.replace(source, media_type=_PDF)
     if not media_type.startswith("text/") and media_type not in _TEXT_TYPES:
-        _refuse(at, place, f"a document of type '{source.media_type[:64]}'")
+        _refuse(part, f"a document of type '{source.media_type[:64]}'")
     try:
         text = base64.b64decode(source.data, validate=True).decode("utf-8")
     except (binascii.Error, UnicodeDecodeError):
-        _refuse(at, place, "a text document that is not base64 of UTF-8")
+        _refuse(part, "a text document that is not base64 of UTF-8")
     return Inline(media_type="text/plain", data=text, is_text=True)

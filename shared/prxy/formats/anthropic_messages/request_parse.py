@@ -38,6 +38,14 @@ _MAY_BE_EMPTY = ("system", "tools", "stop_sequences", "output_config")
 
 def parse_request(body: Wire, path: Mapping[str, str]) -> ChatRequest:
     """Body -> request. `path` says nothing on this wire. Raises InvalidRequest naming the field."""
+    request = parse_prompt(body)
+    if request.sampling.max_output_tokens is None:
+        Fields(body).fail("max_tokens", "is missing; it must say how many tokens the answer may have.", "missing_field")
+    return request
+
+
+def parse_prompt(body: Wire) -> ChatRequest:
+    """The request, with or without a limit for its answer."""
     fields = Fields(body)
     kept: Wire = {name: body[name] for name in _MAY_BE_EMPTY if body.get(name) in ([], {})}
     config, choice, thinking = fields.inner("output_config"), fields.inner("tool_choice"), fields.inner("thinking")
@@ -141,11 +149,8 @@ def _tool_choice(fields: Fields) -> ToolChoice:
 
 
 def _sampling(fields: Fields) -> Sampling:
-    limit = fields.integer("max_tokens")
-    if limit is None:
-        fields.fail("max_tokens", "is missing; it must say how many tokens the answer may have.", "missing_field")
     return Sampling(
-        max_output_tokens=limit,
+        max_output_tokens=fields.integer("max_tokens"),
         temperature=fields.number("temperature", 0),
         top_p=fields.number("top_p", 0),
         top_k=fields.integer("top_k"),

@@ -34,8 +34,10 @@ from prxy.formats.anthropic_messages.words import (
     TOOL_WORDS,
 )
 from prxy.formats.base import Rendered, own_fields, spelt
+from prxy.formats.places import locating
 
 
+@locating
 def render_request(request: ChatRequest) -> Rendered:
     """Request -> body, headers and losses. Raises UnsupportedFeature and InvalidRequest, naming the part or the field.
 

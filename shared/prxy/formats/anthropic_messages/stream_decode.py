@@ -130,7 +130,9 @@ class StreamDecoder:
         if not isinstance(usage, Mapping):
             return
         self._usage = {**self._usage, **{key: value for key, value in usage.items() if value is not None}}
-        yield UsageUpdate(usage=parse_usage(self._usage))
+        counted = parse_usage(self._usage)
+        if counted is not None:
+            yield UsageUpdate(usage=counted)
 
     def _end(self) -> Iterator[StreamEvent]:
         if any(not block.is_stopped for block in self._blocks.values()):

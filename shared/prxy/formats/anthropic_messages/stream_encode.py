@@ -163,7 +163,8 @@ def _only(fields: Mapping[str, Json], names: frozenset[str]) -> Wire:
 class _Block:
     """content_block_start content_block_delta* content_block_stop of one part.
 
-    A signature is told after the thoughts. A call has at least one delta. Media are told at their end.
+    A signature is told after the thoughts. A call has at least one delta; the text of a free-form one is told as the
+    string `input` of an object. Media are told at their end.
     """
 
     def __init__(self, index: int, part: Part) -> None:
@@ -171,6 +172,7 @@ class _Block:
         self._part = part
         self._signature: Signature | None = None
         self._lacks_input = isinstance(part, ToolCall | ServerToolCall)
+        self._is_freeform = isinstance(part, ToolCall) and part.freeform
         self._data: list[str] = []
 
     def start(self) -> Iterator[Frame]:
@@ -180,6 +182,8 @@ class _Block:
         yield self._event("content_block_start", content_block=_opening(self._part))
         if isinstance(self._part, Reasoning) and not self._part.redacted:
             self._signature = self._part.signature
+        if self._is_freeform:
+            yield self._input('{"input":"')
         yield from self._text(part_text(self._part))
         yield from self._citations(self._part.extras if isinstance(self._part, Text) else None)
 
@@ -193,8 +197,10 @@ class _Block:
         if isinstance(self._part, Media):
             whole = with_text(self._part, "".join(self._data))
             yield self._event("content_block_start", content_block=render_block(whole))
-        if self._lacks_input:
-            yield from self._text("{}")
+        if self._is_freeform:
+            yield self._input('"}')
+        elif self._lacks_input:
+            yield self._input("{}")
         if self._signature is not None and isinstance(self._part, Reasoning):
             yield self._delta("signature_delta", signature=self._signature.value)
         yield self._event("content_block_stop")
@@ -207,13 +213,18 @@ class _Block:
                 yield self._delta("text_delta", text=text)
             case Reasoning(redacted=False):
                 yield self._delta("thinking_delta", thinking=text)
+            case ToolCall(freeform=True):
+                yield self._input(encode_json(text)[1:-1].decode())
             case ToolCall() | ServerToolCall():
                 self._lacks_input = False
-                yield self._delta("input_json_delta", partial_json=text)
+                yield self._input(text)
             case Media():
                 self._data.append(text)
             case _:
                 pass
+
+    def _input(self, text: str) -> Frame:
+        return self._delta("input_json_delta", partial_json=text)
 
     def _citations(self, extras: Extras | None) -> Iterator[Frame]:
         match own_fields(extras, NAME):
@@ -231,6 +242,8 @@ class _Block:
 def _opening(part: Part) -> Wire:
     """The block before its deltas: text, thoughts, signature, input and citations are empty."""
     match part:
+        case ToolCall():
+            return render_block(structs.replace(part, arguments="", freeform=False))
         case Reasoning(redacted=False):
             return {**render_block(structs.replace(part, text="", signature=None)), "signature": ""}
         case Text(extras=Extras(format=name, fields={"citations": list(), **more})) if name == NAME:

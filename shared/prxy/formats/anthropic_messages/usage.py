@@ -8,37 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from prxy.canonical.errors import ProviderBadResponse
 from prxy.canonical.parts import Json, Wire
 from prxy.canonical.response import Finish, FinishReason, Usage
 from prxy.formats.anthropic_messages.words import NAME, STOP_REASONS, STOP_WORDS
 from prxy.formats.base import make_extras, own_fields
+from prxy.formats.lenient import are_counts, count
 
 _DETAILS = "output_tokens_details"
 _BREAKDOWN = "cache_creation"
 _HOUR = "ephemeral_1h_input_tokens"
-_KNOWN = frozenset(
-    {"input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "service_tier"}
-)
-CUMULATIVE = frozenset(
-    {"input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", _DETAILS}
-)
+_COUNTS = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+_KNOWN = frozenset({*_COUNTS, "service_tier"})
+CUMULATIVE = frozenset({*_COUNTS, _DETAILS})
 """Counts that `message_delta` states anew."""
 
 
-def parse_usage(usage: Json) -> Usage:
-    """Raises ProviderBadResponse where a count is no number of tokens."""
-    if not isinstance(usage, Mapping):
-        raise ProviderBadResponse("The answer's usage is not an object.")
-    read, written = _count(usage, "cache_read_input_tokens"), _count(usage, "cache_creation_input_tokens")
+def parse_usage(usage: Json) -> Usage | None:
+    """None where it holds no counts."""
+    if not isinstance(usage, dict) or not _is_counted(usage):
+        return None
+    read, written = count(usage, "cache_read_input_tokens"), count(usage, "cache_creation_input_tokens")
     tier = usage.get("service_tier")
     return Usage(
-        input_tokens=(_count(usage, "input_tokens") or 0) + (read or 0) + (written or 0),
-        output_tokens=_count(usage, "output_tokens") or 0,
+        input_tokens=(count(usage, "input_tokens") or 0) + (read or 0) + (written or 0),
+        output_tokens=count(usage, "output_tokens") or 0,
         cached_input_tokens=read,
         cache_write_tokens=written,
-        cache_write_1h_tokens=_inner(usage, _BREAKDOWN, _HOUR),
-        reasoning_tokens=_inner(usage, _DETAILS, "thinking_tokens"),
+        cache_write_1h_tokens=count(_inner(usage, _BREAKDOWN), _HOUR),
+        reasoning_tokens=count(_inner(usage, _DETAILS), "thinking_tokens"),
         service_tier=tier if isinstance(tier, str) else None,
         extras=make_extras(NAME, {key: value for key, value in usage.items() if _is_more(key, value)}),
     )
@@ -51,16 +48,17 @@ def _is_more(key: str, value: Json) -> bool:
     return key not in _KNOWN and value is not None
 
 
-def _count(usage: Mapping[str, Json], name: str) -> int | None:
-    value = usage.get(name)
-    if value is not None and (type(value) is not int or value < 0):
-        raise ProviderBadResponse(f"The answer's usage says {name} in something else than a count.")
-    return value
+def _is_counted(usage: Wire) -> bool:
+    return (
+        are_counts(usage, *_COUNTS)
+        and are_counts(_inner(usage, _BREAKDOWN), _HOUR)
+        and are_counts(_inner(usage, _DETAILS), "thinking_tokens")
+    )
 
 
-def _inner(usage: Mapping[str, Json], name: str, inner: str) -> int | None:
+def _inner(usage: Wire, name: str) -> Wire:
     details = usage.get(name)
-    return _count(details, inner) if isinstance(details, Mapping) else None
+    return details if isinstance(details, dict) else {}
 
 
 def render_usage(usage: Usage | None) -> Wire:

@@ -5,15 +5,20 @@ https://ai.google.dev/api/generate-content (read 2026-11)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prxy.formats.base import Format
 from prxy.formats.gemini_generate.config import FIELDS
+from prxy.formats.gemini_generate.count import COUNTING
 from prxy.formats.gemini_generate.decode import decode_stream
 from prxy.formats.gemini_generate.encode import encode_stream
 from prxy.formats.gemini_generate.errors import parse_error, render_error
 from prxy.formats.gemini_generate.names import NAME
 from prxy.formats.gemini_generate.request import parse_request, render_request
 from prxy.formats.gemini_generate.response import parse_response, render_response
-from prxy.framing.sse import SSE
+from prxy.framing.json_array import JsonArrayWriter
+from prxy.framing.sse import SSE, SseWriter
+from prxy.framing.writer import FrameWriter
 
 __all__ = [
     "FORMAT",
@@ -28,10 +33,19 @@ __all__ = [
     "render_response",
 ]
 
+
+def _writer(query: Mapping[str, str]) -> FrameWriter:
+    """Server-sent events where they are asked for, else the stream is one JSON array."""
+    return SseWriter() if query.get("alt") == "sse" else JsonArrayWriter()
+
+
 FORMAT = Format(
     name=NAME,
-    serves=("/v1beta/models/{model}:generateContent", "/v1beta/models/{model}:streamGenerateContent"),
+    serves=("/v1beta/models/{model:path}:{method}",),
     framing=SSE,
+    writer=_writer,
+    key_parameter="key",
+    counting=COUNTING,
     fields=FIELDS,
     parse_request=parse_request,
     render_request=render_request,

@@ -19,6 +19,7 @@ from prxy.formats.gemini_generate.names import NAME, Names
 from prxy.formats.gemini_generate.schema import from_dialect
 
 FIELDS: Mapping[str, str] = {
+    "model": "model",
     "sampling.max_output_tokens": "generationConfig.maxOutputTokens",
     "sampling.temperature": "generationConfig.temperature",
     "sampling.top_p": "generationConfig.topP",
@@ -31,6 +32,7 @@ FIELDS: Mapping[str, str] = {
     "sampling.logprobs": "generationConfig.responseLogprobs",
     "sampling.top_logprobs": "generationConfig.logprobs",
     "reasoning": "generationConfig.thinkingConfig",
+    "reasoning.mode": "generationConfig.thinkingConfig",
     "reasoning.effort": "generationConfig.thinkingConfig.thinkingLevel",
     "reasoning.budget_tokens": "generationConfig.thinkingConfig.thinkingBudget",
     "reasoning.include": "generationConfig.thinkingConfig.includeThoughts",
@@ -44,6 +46,7 @@ FIELDS: Mapping[str, str] = {
 """Canonical knob -> the client's own field."""
 
 MAX_STOP_SEQUENCES = 5
+"""https://ai.google.dev/api/generate-content#generationconfig, on `stopSequences` (read 2026-11)"""
 _LEVELS = {"minimal": "minimal", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "xhigh"}
 _JSON, _TEXT = "application/json", "text/plain"
 

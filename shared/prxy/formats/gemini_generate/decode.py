@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from prxy.canonical.errors import InvalidRequest, ProviderBadResponse, ProviderStreamInterrupted
-from prxy.canonical.events import ChoiceEnd, StreamEnd, StreamError, StreamEvent, StreamStart, UsageUpdate, Verbatim
+from prxy.canonical.events import ChoiceEnd, StreamEnd, StreamError, StreamEvent, StreamStart, UsageUpdate
 from prxy.canonical.parts import Part, Reasoning, Text, ToolCall, Wire
 from prxy.canonical.stream import merge, part_text, with_text
 from prxy.formats.base import PartTracker, decode_json, make_extras
@@ -61,7 +61,6 @@ class StreamDecoder:
                 yield StreamError(error=parse_stream_error(error))
             case dict(chunk):
                 yield from self._chunk(chunk)
-                yield Verbatim(format=NAME, value=item)
             case _:
                 raise ProviderBadResponse("The provider sent an event that is not an object.")
 
@@ -83,7 +82,8 @@ class StreamDecoder:
 
     def _is_complete(self) -> bool:
         if not self._candidates:
-            return "blockReason" in (self._fields.get("promptFeedback") or {})
+            feedback = self._fields.get("promptFeedback")
+            return isinstance(feedback, dict) and "blockReason" in feedback
         return all(candidate.word for candidate in self._candidates.values())
 
     def _chunk(self, chunk: Wire) -> Iterator[StreamEvent]:

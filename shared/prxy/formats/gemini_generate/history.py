@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from msgspec import structs
 
-from prxy.canonical.errors import InvalidRequest, UnsupportedFeature
+from prxy.canonical.errors import InvalidRequest
 from prxy.canonical.loss import Loss
 from prxy.canonical.parts import (
     FileRef,
@@ -35,6 +35,7 @@ from prxy.formats.base import foreign_losses
 from prxy.formats.gemini_generate.names import NAME
 from prxy.formats.gemini_generate.part_render import render_part
 from prxy.formats.gemini_generate.parts import json_object
+from prxy.formats.places import PartFault
 
 _GENERATION_3 = re.compile(r"gemini-(?:[3-9]|\d\d|(?:flash|flash-lite|pro)-latest)")
 """Models that refuse an unsigned call and read media inside a function response:
@@ -42,8 +43,8 @@ https://ai.google.dev/gemini-api/docs/thought-signatures and
 https://ai.google.dev/gemini-api/docs/function-calling#multimodal (read 2026-11)"""
 
 SKIP_SIGNATURE = "skip_thought_signature_validator"
-"""Stands for the signature of a call that Gemini did not make. The literal word, which also is valid base64:
-https://ai.google.dev/gemini-api/docs/thought-signatures, on history taken over from another model (read 2026-11)"""
+"""Stands for the signature of a call that Gemini did not make: the word itself, which the API knows.
+https://ai.google.dev/gemini-api/docs/thought-signatures, FAQ on history from another model (read 2026-11)"""
 
 _RESULT_MEDIA = frozenset({"image/png", "image/jpeg", "image/webp", "application/pdf", "text/plain"})
 """What a function response may hold:
@@ -64,7 +65,7 @@ class _Turn:
 
 
 def render_history(request: ChatRequest) -> tuple[list[Wire], list[Loss]]:
-    """Raises InvalidRequest for calls whose arguments are broken and for a conversation without content."""
+    """Raises PartFault for what this wire lacks, InvalidRequest for a conversation without content."""
     writer = _Writer(request.model)
     contents = [content for turn in _turns(request.messages) if (content := writer.content(turn))["parts"]]
     if not contents:
@@ -77,7 +78,7 @@ def render_history(request: ChatRequest) -> tuple[list[Wire], list[Loss]]:
 
 def render_instruction_parts(instructions: Instructions) -> list[Wire]:
     said = [part for part in instructions.parts if not (isinstance(part, Text) and not part.text)]
-    return [render_part(_plain(part, instructions.at)) for part in said]
+    return [render_part(_plain(part)) for part in said]
 
 
 def _turns(messages: Iterable[Message]) -> Iterator[_Turn]:
@@ -103,23 +104,21 @@ class _Writer:
         return {"role": "user", "parts": [*self._results(turn), *self._rest(turn)]}
 
     def _answer(self, message: Message) -> Iterator[Wire]:
-        calls = 0
         for part in message.parts:
             if isinstance(part, ToolCall):
-                _check_arguments(part, message, calls)
-                calls += 1
+                _check_arguments(part)
             yield from self._part(part, message)
 
     def _results(self, turn: _Turn) -> Iterator[Wire]:
         """One response for each call, in call order, then the media that a response cannot hold."""
         beside: list[Wire] = []
-        given, at = _pair(turn), turn.messages[0].at
+        given = _pair(turn)
         for position, call in enumerate(turn.calls):
             result = given.get(position) or ToolResult(call_id=call.id, parts=(Text(text=_UNANSWERED),), is_error=True)
             kept = tuple(part for part in result.parts if isinstance(part, Text) or self._fits(part))
             media = [part for part in result.parts if part not in kept]
-            yield render_part(structs.replace(_named(result, call), parts=tuple(_plain(part, at) for part in kept)))
-            beside += [render_part(_plain(part, at)) for part in media]
+            yield render_part(structs.replace(_named(result, call), parts=tuple(_plain(part) for part in kept)))
+            beside += [render_part(_plain(part)) for part in media]
         yield from beside
 
     def _fits(self, part: Part) -> bool:
@@ -151,7 +150,7 @@ class _Writer:
                 self.losses.append(Loss(field=f"{message.at}.filename", reason="Gemini takes media without a name"))
         if not isinstance(part, ServerToolResult | Opaque):
             self.losses += foreign_losses(part.extras, NAME, message.at)
-        yield render_part(_plain(part, message.at))
+        yield render_part(_plain(part))
 
 
 def _signed(parts: list[Wire]) -> list[Wire]:
@@ -190,63 +189,58 @@ def _as_text(result: ToolResult) -> Iterator[Part]:
     yield from (part for part in result.parts if not isinstance(part, Text))
 
 
-def _check_arguments(call: ToolCall, message: Message, position: int) -> None:
+def _check_arguments(call: ToolCall) -> None:
     if call.freeform:
-        raise UnsupportedFeature(
-            f"'{message.at}' holds a call of the free-form tool '{call.name}', which Gemini cannot express. Remove it.",
-            param=message.at,
-        )
+        raise PartFault(call, f"calls the free-form tool '{call.name}', which Gemini cannot express. Remove it.")
     if call.arguments.strip() and json_object(call.arguments) is None:
-        path = f"{message.at}.tool_calls[{position}]"
-        raise InvalidRequest(
-            f"'{path}' (call '{call.id}' of '{call.name}') has arguments that are not a JSON object. "
+        raise PartFault(
+            call,
+            f"(call '{call.id}' of '{call.name}') has arguments that are not a JSON object. "
             "Complete them, or remove the call and its result.",
-            param=path,
+            InvalidRequest,
         )
 
 
-def _plain(part: Part, at: str) -> Part:
-    """The part in the form in which this wire takes it from another. Raises UnsupportedFeature."""
+def _plain(part: Part) -> Part:
+    """The part in the form in which this wire takes it from another. Raises PartFault."""
     match part:
         case Text() | Reasoning() | Refusal() | ToolCall() | ToolResult():
             return part
         case Media():
-            return structs.replace(part, name=None, source=_source(part, at))
+            return structs.replace(part, name=None, source=_source(part))
         case ServerToolCall(format=format_) | ServerToolResult(format=format_) | Opaque(format=format_):
             if format_ == NAME:
                 return part
-            raise UnsupportedFeature(
-                f"'{at}' holds a part that only its own provider understands; Gemini cannot read it. Remove it.",
-                param=at,
-            )
+            raise PartFault(part, "is something only its own provider understands; Gemini cannot read it. Remove it.")
         case _:
             assert_never(part)
 
 
-def _source(media: Media, at: str) -> Inline | Url | FileRef:
+def _source(media: Media) -> Inline | Url | FileRef:
     """Gemini fetches public and signed https links itself, YouTube's included.
 
     https://ai.google.dev/gemini-api/docs/file-input-methods (read 2026-11)
     """
     match media.source:
         case Inline(media_type=""):
-            raise UnsupportedFeature(f"'{at}' holds media without a type. Name its MIME type.", param=at)
+            raise PartFault(media, "holds media without a type. Name its MIME type.")
         case Inline() as source:
             return source
         case Url(url=url) as source if url.startswith("https://"):
             return source if source.media_type else structs.replace(source, media_type=_guess(url))
         case Url():
-            raise UnsupportedFeature(f"'{at}' holds a link that is not https. Send the media inline.", param=at)
+            raise PartFault(media, "holds a link that is not https. Send the media inline.")
         case FileRef(format=format_) as source:
             if format_ == NAME:
                 return source
-            raise UnsupportedFeature(
-                f"'{at}' refers to a file uploaded to another provider. Send its content inline.", param=at
-            )
+            raise PartFault(media, "refers to a file uploaded to another provider. Send its content inline.")
         case _:
             assert_never(media.source)
 
 
 def _guess(url: str) -> str:
     """MIME type by the link's extension; empty where that tells nothing, and Google finds out."""
-    return _extensions.guess_type(urlsplit(url).path)[0] or ""
+    try:
+        return _extensions.guess_type(urlsplit(url).path)[0] or ""
+    except ValueError:
+        return ""

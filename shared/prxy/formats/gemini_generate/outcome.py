@@ -8,6 +8,7 @@ from prxy.canonical.parts import Json, Part, ToolCall, Wire
 from prxy.canonical.response import Finish, FinishReason, Usage
 from prxy.formats.base import make_extras, own_fields, spelt
 from prxy.formats.gemini_generate.names import NAME, Names
+from prxy.formats.lenient import are_counts, count
 
 _FILTERED = (
     "SAFETY RECITATION BLOCKLIST PROHIBITED_CONTENT SPII MODEL_ARMOR ESCALATION PUP_LIMITED_DISABLED "
@@ -40,6 +41,7 @@ _NUMBERS = (
 )
 """Protobuf's JSON may write an enumeration by number: https://protobuf.dev/programming-guides/json/ (read 2026-11)"""
 _COUNTS = ("promptTokenCount", "candidatesTokenCount")
+_MORE_COUNTS = ("cachedContentTokenCount", "thoughtsTokenCount", "toolUsePromptTokenCount")
 
 
 def parse_word(reader: Names) -> tuple[str | None, Wire]:
@@ -87,17 +89,21 @@ def render_finish(finish: Finish) -> str | None:
 
 
 def parse_usage(value: Json) -> Usage | None:
-    """Google counts the tool-use prompt and the thoughts apart from the prompt and the candidates."""
-    if value is None:
+    """Google counts the tool-use prompt and the thoughts apart from the prompt and the candidates.
+
+    None where it holds no counts.
+    """
+    said = Names(value, "usageMetadata").rest() if isinstance(value, dict) else {}
+    if not said or not are_counts(said, *_COUNTS, *_MORE_COUNTS):
         return None
-    reader = Names(value, "usageMetadata")
-    absent = [f"no:{name}" for name in _COUNTS if not reader.has(name)]
-    prompt, written = (reader.integer(name) or 0 for name in _COUNTS)
-    cached, thoughts = reader.integer("cachedContentTokenCount"), reader.integer("thoughtsTokenCount")
-    tier = reader.string("serviceTier")
-    rest = reader.rest()
+    absent = [f"no:{name}" for name in _COUNTS if name not in said]
+    prompt, written = (count(said, name) or 0 for name in _COUNTS)
+    cached, thoughts, tool_use = (count(said, name) for name in _MORE_COUNTS)
+    tier = said["serviceTier"] if isinstance(said.get("serviceTier"), str) else None
+    told = {*_COUNTS, "cachedContentTokenCount", "thoughtsTokenCount", *(["serviceTier"] if tier is not None else [])}
+    rest = {name: item for name, item in said.items() if name not in told}
     return Usage(
-        input_tokens=prompt + (rest.get("toolUsePromptTokenCount") or 0),
+        input_tokens=prompt + (tool_use or 0),
         output_tokens=written + (thoughts or 0),
         cached_input_tokens=cached,
         reasoning_tokens=thoughts,
@@ -111,8 +117,8 @@ def parse_usage(value: Json) -> Usage | None:
 def _audio(details: Json) -> int | None:
     for detail in details if isinstance(details, list) else ():
         match detail:
-            case {"modality": "AUDIO", "tokenCount": int(count)}:
-                return count
+            case {"modality": "AUDIO"}:
+                return count(detail, "tokenCount")
     return None
 
 

@@ -49,7 +49,7 @@ def json_object(text: str) -> Wire | None:
     """The object that a text holds, if it holds one."""
     try:
         value = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
@@ -116,7 +116,10 @@ def _parse_result(reader: Names, calls: Calls) -> Part:
     text, mark = _result_text(response)
     listed = inner.array("parts")
     parsed = [parse_part(item, f"{inner.path('parts')}[{n}]", calls) for n, item in enumerate(listed or ())]
-    media = [part for part in parsed if isinstance(part, Media | Opaque | Text)]
+    media = [
+        part if isinstance(part, Media | Opaque | Text) else Opaque(format=NAME, value=item)
+        for part, item in zip(parsed, listed or (), strict=True)
+    ]
     fields = flat("functionResponse", inner.rest() | ({"parts": listed} if listed is not None and not parsed else {}))
     return ToolResult(
         call_id=calls.answered(given, name),
@@ -165,10 +168,12 @@ def _parse_file(reader: Names, calls: Calls) -> Part:
 
 def _file_source(uri: str, media_type: str) -> MediaSource:
     """A link that anybody may fetch, or a file that only Google knows."""
-    address = urlsplit(uri)
-    if address.scheme in ("http", "https") and address.hostname != _FILES_API:
-        return Url(url=uri, media_type=media_type)
-    return FileRef(format=NAME, id=uri, media_type=media_type)
+    try:
+        address = urlsplit(uri)
+        is_public = address.scheme in ("http", "https") and address.hostname != _FILES_API
+    except ValueError:
+        is_public = False
+    return Url(url=uri, media_type=media_type) if is_public else FileRef(format=NAME, id=uri, media_type=media_type)
 
 
 def _parse_server_call(reader: Names, calls: Calls) -> Part:

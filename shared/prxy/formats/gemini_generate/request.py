@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from prxy.canonical.errors import InvalidRequest
+from prxy.canonical.errors import InvalidRequest, NotFound
 from prxy.canonical.loss import Loss
 from prxy.canonical.parts import Json, Part, Text, ToolCall, Wire
 from prxy.canonical.request import ChatRequest, Instructions, Message, Role, Sampling
@@ -16,7 +16,9 @@ from prxy.formats.gemini_generate.names import NAME, Names, flat, inner_fields, 
 from prxy.formats.gemini_generate.part_render import render_part
 from prxy.formats.gemini_generate.parts import is_one_kind, parse_part
 from prxy.formats.gemini_generate.tools import parse_tool_choice, parse_tools, render_tool_choice, render_tools
+from prxy.formats.places import locating
 
+_WHOLE = "generateContent"
 _STREAM = "streamGenerateContent"
 _ROLES = {"user": Role.USER, "model": Role.ASSISTANT, "function": Role.TOOL, "system": Role.SYSTEM}
 _ROLE_WORDS = {Role.ASSISTANT: "model", Role.SYSTEM: "user", Role.DEVELOPER: "user"}
@@ -24,8 +26,15 @@ _INNER = ("generationConfig", "toolConfig")
 
 
 def parse_request(body: Wire, route: Mapping[str, str]) -> ChatRequest:
-    """`route` has the model and the method, which say what the body of other wires says."""
-    reader = Names(body)
+    """`route` has the model and the method, which say what the body of other wires says. Raises NotFound for others."""
+    method = route.get("method", _WHOLE)
+    if method not in (_WHOLE, _STREAM):
+        raise NotFound(f"There is no method '{method[:64]}'; use {_WHOLE} or {_STREAM}.")
+    return parse_body(Names(body), route["model"], stream=method == _STREAM)
+
+
+def parse_body(reader: Names, model: str, *, stream: bool = False) -> ChatRequest:
+    """A body, wherever it stands."""
     reader.take("model")
     has = [f"has:{name}" for name in (*_INNER, "tools") if reader.has(name)]
     messages, mark = _parse_contents(reader)
@@ -41,7 +50,7 @@ def parse_request(body: Wire, route: Mapping[str, str]) -> ChatRequest:
         fields |= flat("toolConfig", tool_config.rest())
     return ChatRequest(
         format=NAME,
-        model=route["model"],
+        model=model,
         messages=messages,
         instructions=instructions,
         tools=tools,
@@ -49,7 +58,7 @@ def parse_request(body: Wire, route: Mapping[str, str]) -> ChatRequest:
         sampling=sampling,
         reasoning=reasoning,
         output=output,
-        stream=route.get("method") == _STREAM,
+        stream=stream,
         extras=make_extras(NAME, fields | reader.rest(), *mark, *has, *reader.spelling),
     )
 
@@ -109,6 +118,7 @@ def _parse_instructions(reader: Names) -> Instructions | None:
     return Instructions(role=Role.SYSTEM, parts=parts, at=at, extras=make_extras(NAME, fields, *marks, *inner.spelling))
 
 
+@locating
 def render_request(request: ChatRequest) -> Rendered:
     """Raises UnsupportedFeature for content, tools or output that this wire lacks, InvalidRequest for broken calls."""
     body: Wire = {}
@@ -135,7 +145,7 @@ def _render_contents(request: ChatRequest) -> tuple[Json, list[Loss]]:
     contents = [_render_content(message) for message in request.messages]
     alone = len(contents) == 1 and spelt(request.extras, NAME, "contents:object")
     if not any(message.parts for message in request.messages):
-        raise InvalidRequest("'contents' holds no part. Send at least one.", param="contents")
+        raise InvalidRequest("'messages' holds no part. Send at least one.", param="messages")
     return (contents[0] if alone else contents), []
 
 

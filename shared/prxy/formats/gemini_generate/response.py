@@ -75,7 +75,7 @@ def created_at(fields: Wire) -> int | None:
     value = fields.get("createTime")
     try:
         return int(datetime.fromisoformat(value).timestamp()) if isinstance(value, str) else None
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

@@ -97,8 +97,8 @@ class _Cleaner:
             return self.clean(self._merged(node, trail), trail)
         kinds, nullable = _kinds(node)
         out = {name: node[name] for name in _KEPT if node.get(name) is not None}
-        if node.get("format") in _FORMATS:
-            out["format"] = node["format"]
+        if isinstance(format_ := node.get("format"), str) and format_ in _FORMATS:
+            out["format"] = format_
         out |= _bounds(node, kinds) | self._inside(node, trail) | _enum(node, kinds)
         out |= self._alternatives(node, kinds, trail)
         return _with_type(out, kinds, nullable)
@@ -123,13 +123,14 @@ class _Cleaner:
         out = {name: value for name, value in node.items() if name != "allOf"}
         for item in node["allOf"]:
             branch = self.clean(item, trail)
-            properties = {**branch.get("properties", {}), **(out.get("properties") or {})}
-            required = [*(out.get("required") or ()), *branch.get("required", ())]
+            own = out.get("properties")
+            properties = {**branch.get("properties", {}), **(own if isinstance(own, dict) else {})}
+            required = [*_list(out, "required"), *branch.get("required", ())]
             out = branch | out
             if properties:
                 out["properties"] = properties
             if required:
-                out["required"] = list(dict.fromkeys(required))
+                out["required"] = list(dict.fromkeys(name for name in required if isinstance(name, str)))
         return out
 
     def _inside(self, node: Wire, trail: tuple[str, ...]) -> Wire:
@@ -137,7 +138,7 @@ class _Cleaner:
         properties = node.get("properties")
         if isinstance(properties, dict):
             out["properties"] = {name: self.clean(item, trail) for name, item in properties.items()}
-            required = [name for name in node.get("required") or () if name in properties]
+            required = [name for name in _list(node, "required") if isinstance(name, str) and name in properties]
             out |= {"required": required} if required else {}
         if isinstance(node.get("items"), dict):
             out["items"] = self.clean(node["items"], trail)
@@ -150,16 +151,23 @@ class _Cleaner:
         if len(kinds) > 1:
             given = [{**node, "type": kind} for kind in kinds]
         else:
-            given = node.get("anyOf") or node.get("oneOf") or []
+            given = _list(node, "anyOf") or _list(node, "oneOf")
         alternatives = [self.clean(item, trail) for item in given]
         return {"anyOf": alternatives} if alternatives else {}
+
+
+def _list(node: Wire, name: str) -> list[Json]:
+    """What a schema lists there; nothing where it should list and does not."""
+    value = node.get(name)
+    return value if isinstance(value, list) else []
 
 
 def _kinds(node: Wire) -> tuple[list[str], bool]:
     """The types a value may have, null apart."""
     given = node.get("type")
-    kinds = [given] if isinstance(given, str) else list(given or ())
-    nullable = node.get("nullable") is True or (len(kinds) > 1 and "null" in kinds) or None in (node.get("enum") or ())
+    listed = given if isinstance(given, list) else [given]
+    kinds = [kind for kind in listed if isinstance(kind, str)]
+    nullable = node.get("nullable") is True or (len(kinds) > 1 and "null" in kinds) or None in _list(node, "enum")
     return ([kind for kind in kinds if kind != "null"] if nullable else kinds), nullable
 
 
@@ -205,10 +213,10 @@ def _bounds(node: Wire, kinds: list[str]) -> Wire:
     low, high = node.get("exclusiveMinimum"), node.get("exclusiveMaximum")
     if isinstance(low, int | float) and not isinstance(low, bool):
         out["minimum"] = math.floor(low) + 1 if step else low
-    elif low is True and "minimum" in node:
+    elif low is True and isinstance(node.get("minimum"), int | float):
         out["minimum"] = node["minimum"] + step
     if isinstance(high, int | float) and not isinstance(high, bool):
         out["maximum"] = math.ceil(high) - 1 if step else high
-    elif high is True and "maximum" in node:
+    elif high is True and isinstance(node.get("maximum"), int | float):
         out["maximum"] = node["maximum"] - step
     return out

@@ -4,7 +4,7 @@
     request     request_parse, message_parse        request_render, message_render, turns
     response    response_parse                      response_render
     stream      decode                              encode
-    error       errors                              errors
+    error       formats.openai_errors               formats.openai_errors
 
 `parts`, `media`, `tools` and `usage` hold both directions of what they are named after; `words` the tables,
 `lenient` the reading of what providers send.
@@ -17,12 +17,12 @@ from dataclasses import replace
 from prxy.formats.base import Format
 from prxy.formats.openai_chat.decode import StreamDecoder
 from prxy.formats.openai_chat.encode import StreamEncoder
-from prxy.formats.openai_errors import parse_error, render_error
 from prxy.formats.openai_chat.request_parse import parse_request
 from prxy.formats.openai_chat.request_render import render_compatible_request, render_request
 from prxy.formats.openai_chat.response_parse import parse_response
 from prxy.formats.openai_chat.response_render import render_response
 from prxy.formats.openai_chat.words import FIELDS, NAME
+from prxy.formats.openai_errors import parse_error, render_error
 from prxy.framing.sse import SSE
 
 __all__ = [

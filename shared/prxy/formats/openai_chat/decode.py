@@ -6,6 +6,7 @@ https://platform.openai.com/docs/api-reference/chat-streaming (read 2026-11)
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
 
 from msgspec import structs
 
@@ -23,8 +24,8 @@ from prxy.canonical.parts import Json, Opaque, Part, Reasoning, Refusal, Text, T
 from prxy.canonical.response import Usage
 from prxy.canonical.stream import merge, with_text
 from prxy.formats.base import PartTracker, decode_json, make_extras
-from prxy.formats.openai_errors import in_band_error
 from prxy.formats.lenient import count, index_or, object_, objects, string
+from prxy.formats.openai_chat.choice_state import ChoiceState
 from prxy.formats.openai_chat.response_parse import (
     ENVELOPE,
     audio_part,
@@ -36,6 +37,7 @@ from prxy.formats.openai_chat.response_parse import (
 )
 from prxy.formats.openai_chat.usage import parse_usage, usage_of
 from prxy.formats.openai_chat.words import NAME, REASONING_WORDS
+from prxy.formats.openai_errors import in_band_error
 from prxy.framing.frame import Frame
 
 DONE = b"[DONE]"
@@ -47,24 +49,6 @@ DELTA_FIELDS = frozenset(
     ("role", *REASONING_WORDS, "content", "refusal", "tool_calls", "function_call", "audio", "images")
 )
 CALL_FIELDS = frozenset(("index", "id", "type", "function", "custom"))
-
-
-class _Choice:
-    """What is known of one choice while it streams."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.finish = ""
-        """The last finish_reason."""
-        self.keys: list[object] = []
-        self.alone: object = None
-        """Key of the open part that ends when another one begins: any but a tool call."""
-        self.begun: list[Part] = []
-        self.calls: dict[int, tuple[object, str]] = {}
-        """Wire index of a call -> its key and id."""
-        self.audio: Wire = {}
-        self.fields: Wire = {}
-        self.message: Wire = {}
 
 
 class StreamDecoder:
@@ -84,7 +68,7 @@ class StreamDecoder:
 
     def __init__(self) -> None:
         self._tracker = PartTracker()
-        self._choices: dict[int, _Choice] = {}
+        self._choices: dict[int, ChoiceState] = {}
         self._started = self._done = False
         self._said: Wire = {}
         self._late: Wire = {}
@@ -176,7 +160,7 @@ class StreamDecoder:
         number = index_or(wire, 0)
         choice = self._choices.get(number)
         if choice is None:
-            choice = self._choices[number] = _Choice(number)
+            choice = self._choices[number] = ChoiceState(number)
         delta = object_(wire.get("delta"))
         if delta:
             yield from self._delta(choice, delta)
@@ -185,7 +169,7 @@ class StreamDecoder:
                 choice.fields = merge(choice.fields, {name: wire[name]})
         choice.finish = string(wire, "finish_reason") or choice.finish
 
-    def _delta(self, choice: _Choice, delta: Wire) -> Iterator[StreamEvent]:
+    def _delta(self, choice: ChoiceState, delta: Wire) -> Iterator[StreamEvent]:
         for word in REASONING_WORDS:
             thought = string(delta, word)
             if thought:
@@ -201,7 +185,7 @@ class StreamDecoder:
         if delta.keys() - DELTA_FIELDS or not delta.keys().isdisjoint(("function_call", "audio", "images")):
             yield from self._rare(choice, delta)
 
-    def _content(self, choice: _Choice, content: Json) -> Iterator[StreamEvent]:
+    def _content(self, choice: ChoiceState, content: Json) -> Iterator[StreamEvent]:
         """A string, or pieces as Mistral sends them."""
         if isinstance(content, str):
             yield from self._grow(choice, "text", Text(text=""), content)
@@ -215,7 +199,7 @@ class StreamDecoder:
                 case part:
                     yield from self._whole(choice, part)
 
-    def _rare(self, choice: _Choice, delta: Wire) -> Iterator[StreamEvent]:
+    def _rare(self, choice: ChoiceState, delta: Wire) -> Iterator[StreamEvent]:
         legacy = object_(delta.get("function_call"))
         if legacy:
             part = ToolCall(id="", name=string(legacy, "name"), extras=make_extras(NAME, {}, "function_call"))
@@ -228,7 +212,7 @@ class StreamDecoder:
             if delta[name] is not None:
                 choice.message = merge(choice.message, {name: delta[name]})
 
-    def _audio(self, choice: _Choice, audio: Wire) -> Iterator[StreamEvent]:
+    def _audio(self, choice: ChoiceState, audio: Wire) -> Iterator[StreamEvent]:
         """Sound grows by deltas; what is said about it is told when it ends."""
         said = {name: value for name, value in audio.items() if name != "data"}
         if "transcript" in said:
@@ -236,16 +220,18 @@ class StreamDecoder:
         choice.audio.update(said)
         yield from self._open(choice, "audio", audio_part("", {}), string(audio, "data"))
 
-    def _call(self, choice: _Choice, call: Wire, position: int) -> Iterator[StreamEvent]:
+    def _call(self, choice: ChoiceState, call: Wire, position: int) -> Iterator[StreamEvent]:
         """A delta of a call. Index, id and name may be repeated or missing; a new id under an index is a new call."""
         index, id_ = index_or(call, position), string(call, "id")
         key, known_id = choice.calls.get(index, (None, ""))
         parsed = parse_call(call)
         if key is None or (id_ and known_id and id_ != known_id):
-            key = ("call", len(choice.begun))
+            key = ("call", choice.called)
+            choice.called += 1
             choice.calls[index] = (key, id_)
-            rest = {name: value for name, value in call.items() if name != "index"}
-            yield from self._open(choice, key, with_text(parse_call(rest), ""), parsed.arguments)
+            choice.nameless[key] = []
+        if key in choice.nameless:
+            yield from self._named(choice, key, {name: value for name, value in call.items() if name != "index"})
             return
         yield from self._open(choice, key, parsed, parsed.arguments)
         more = {name: call[name] for name in call.keys() - CALL_FIELDS if call[name] is not None}
@@ -253,12 +239,22 @@ class StreamDecoder:
         if more and at is not None:
             yield PartDelta(index=at, extras=make_extras(NAME, more))
 
-    def _grow(self, choice: _Choice, kind: str, part: Part, text: str) -> Iterator[StreamEvent]:
+    def _named(self, choice: ChoiceState, key: object, delta: Wire, *, is_last: bool = False) -> Iterator[StreamEvent]:
+        """Open a call once its name is known, or when no delta is left to tell it; until then its deltas wait."""
+        waiting = choice.nameless[key]
+        waiting.append({name: value for name, value in delta.items() if not waiting or value not in (None, "")})
+        call = parse_call(reduce(merge, waiting))
+        if call.name or is_last:
+            del choice.nameless[key]
+            arguments = "".join(parse_call(each).arguments for each in waiting)
+            yield from self._open(choice, key, with_text(call, ""), arguments)
+
+    def _grow(self, choice: ChoiceState, kind: str, part: Part, text: str) -> Iterator[StreamEvent]:
         """Add to a part that stands alone."""
         yield from self._open(choice, kind, part, text)
         choice.alone = (choice.number, kind)
 
-    def _open(self, choice: _Choice, kind: object, part: Part, text: str) -> Iterator[StreamEvent]:
+    def _open(self, choice: ChoiceState, kind: object, part: Part, text: str) -> Iterator[StreamEvent]:
         key = (choice.number, kind)
         if self._tracker.index(key) is None:
             if choice.alone is not None:
@@ -268,12 +264,14 @@ class StreamDecoder:
             choice.begun.append(part)
         yield from self._tracker.grow(key, part, text, choice=choice.number)
 
-    def _whole(self, choice: _Choice, part: Part) -> Iterator[StreamEvent]:
+    def _whole(self, choice: ChoiceState, part: Part) -> Iterator[StreamEvent]:
         kind = ("whole", len(choice.begun))
         yield from self._open(choice, kind, part, "")
         yield from self._tracker.close((choice.number, kind))
 
-    def _close(self, choice: _Choice) -> Iterator[StreamEvent]:
+    def _close(self, choice: ChoiceState) -> Iterator[StreamEvent]:
+        for key in list(choice.nameless):
+            yield from self._named(choice, key, {}, is_last=True)
         audio = self._tracker.index((choice.number, "audio"))
         if audio is not None and choice.audio:
             yield PartDelta(index=audio, extras=make_extras(NAME, choice.audio))

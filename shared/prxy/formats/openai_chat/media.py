@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 
-from prxy.canonical.errors import UnsupportedFeature
 from prxy.canonical.parts import (
     CachePoint,
     FileRef,
@@ -17,6 +16,7 @@ from prxy.canonical.parts import (
 )
 from prxy.formats.base import make_extras, own_fields, spelt
 from prxy.formats.openai_chat.words import AUDIO_FORMATS, AUDIO_TYPES, NAME
+from prxy.formats.places import PartFault
 from prxy.formats.reading import Fields
 
 PDF_IN_BASE64 = "JVBERi0"
@@ -99,17 +99,17 @@ def _media(kind: MediaKind, source: MediaSource, fields: Fields, inner: Wire, *s
     return Media(kind=kind, source=source, cache=cache, extras=make_extras(NAME, kept, *spelling))
 
 
-def render_media(media: Media, at: str) -> Wire:
-    """The content part. Raises UnsupportedFeature for what the wire cannot carry; `at` names the message."""
+def render_media(media: Media) -> Wire:
+    """The content part. Raises PartFault for what the wire cannot carry."""
     match media.kind:
         case _ if spelt(media.extras, NAME, "file") or media.kind is MediaKind.DOCUMENT:
-            return _part(media, "file", _file_body(media, at))
+            return _part(media, "file", _file_body(media))
         case MediaKind.IMAGE:
-            return _part(media, "image_url", {"url": _image_url(media.source, at)})
+            return _part(media, "image_url", {"url": _image_url(media)})
         case MediaKind.AUDIO:
-            return _part(media, "input_audio", _audio_body(media.source, at))
+            return _part(media, "input_audio", _audio_body(media))
         case _:
-            raise _unsupported(at, "a video", "describe it or send single frames as images")
+            raise _unsupported(media, "a video", "describe it or send single frames as images")
 
 
 def _part(media: Media, type_: str, body: Wire) -> Wire:
@@ -119,25 +119,25 @@ def _part(media: Media, type_: str, body: Wire) -> Wire:
     return {**own, "type": type_, type_: {**body, **own.get(type_, {})}}
 
 
-def _image_url(source: MediaSource, at: str) -> str:
-    match source:
-        case Inline():
+def _image_url(media: Media) -> str:
+    match media.source:
+        case Inline() as source:
             return data_url(source)
         case Url(url=url):
             return url
         case FileRef():
-            raise _unsupported(at, "an image uploaded to another provider", "send it inline or by URL")
+            raise _unsupported(media, "an image uploaded to another provider", "send it inline or by URL")
 
 
-def _audio_body(source: MediaSource, at: str) -> Wire:
-    match source:
+def _audio_body(media: Media) -> Wire:
+    match media.source:
         case Inline(media_type=media_type, data=data):
             return {"data": data, "format": AUDIO_TYPES.get(media_type, media_type.removeprefix("audio/"))}
         case Url() | FileRef():
-            raise _unsupported(at, "audio by reference", "send it inline as wav or mp3")
+            raise _unsupported(media, "audio by reference", "send it inline as wav or mp3")
 
 
-def _file_body(media: Media, at: str) -> Wire:
+def _file_body(media: Media) -> Wire:
     name = {"filename": media.name} if media.name else {}
     match media.source:
         case Inline() as source if spelt(media.extras, NAME, "file_data:bare"):
@@ -150,9 +150,9 @@ def _file_body(media: Media, at: str) -> Wire:
         case Url(url=url) if spelt(media.extras, NAME, "file"):
             return {**name, "file_data": url}
         case Url():
-            raise _unsupported(at, "a document by URL", "send its bytes inline")
+            raise _unsupported(media, "a document by URL", "send its bytes inline")
         case FileRef():
-            raise _unsupported(at, "a file uploaded to another provider", "send its bytes inline")
+            raise _unsupported(media, "a file uploaded to another provider", "send its bytes inline")
 
 
 def _file_name(media: Media, source: Inline) -> str:
@@ -162,5 +162,5 @@ def _file_name(media: Media, source: Inline) -> str:
     return name if "." in name else name + ending
 
 
-def _unsupported(at: str, what: str, instead: str) -> UnsupportedFeature:
-    return UnsupportedFeature(f"'{at}' holds {what}, which Chat Completions cannot carry; {instead}.", param=at or None)
+def _unsupported(media: Media, what: str, instead: str) -> PartFault:
+    return PartFault(media, f"is {what}, which Chat Completions cannot carry; {instead}.")

@@ -10,6 +10,7 @@ from prxy.formats.base import make_extras
 from prxy.formats.openai_chat.media import cache_point
 from prxy.formats.openai_chat.parts import parse_content
 from prxy.formats.openai_chat.words import NAME, REASONING_WORDS
+from prxy.formats.places import BESIDE
 from prxy.formats.reading import Fields
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
@@ -115,13 +116,13 @@ def _reasoning(fields: Fields) -> tuple[Wire, tuple[Reasoning, ...]]:
         return odd, ()
     word, text = next(iter(texts.items()))
     del odd[word]
-    return odd, (Reasoning(text=text, extras=make_extras(NAME, {}, word)),)
+    return odd, (Reasoning(text=text, extras=make_extras(NAME, {}, word, f"{BESIDE}{word}")),)
 
 
 def _calls(fields: Fields) -> Iterator[ToolCall]:
     for call in fields.each("tool_calls"):
         type_ = call.word("type", "function", "custom")
-        spelling = [] if type_ else ["type:absent"]
+        spelling = [f"{BESIDE}tool_calls", *([] if type_ else ["type:absent"])]
         inner = call.required_inner(type_ or "function")
         id_, name = call.required_string("id"), inner.required_string("name")
         arguments = inner.string("input" if type_ == "custom" else "arguments") or ""

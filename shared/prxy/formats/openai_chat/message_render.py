@@ -41,7 +41,7 @@ VENDORS = Dialect(limit="max_tokens", has_developer=False, takes_reasoning=True,
 
 
 def render_messages(request: ChatRequest, dialect: Dialect) -> list[Wire]:
-    """Raises UnsupportedFeature naming the message."""
+    """Raises PartFault."""
     if request.format == NAME:
         rendered = [_own_message(message) for message in request.messages]
         if request.instructions is not None:
@@ -72,18 +72,18 @@ def _message(message: Message) -> Wire:
             return {**wire, **_tool(message)}
         case _:
             as_list = spelt(message.extras, NAME, "content:list")
-            return {**wire, "content": render_content(message.parts, message.at, as_list=as_list)}
+            return {**wire, "content": render_content(message.parts, as_list=as_list)}
 
 
 def _tool(message: Message) -> Wire:
     match message.parts:
         case [ToolResult(call_id=call_id, parts=parts, name=name)]:
             as_list = spelt(message.extras, NAME, "content:list")
-            content = render_content(parts, message.at, as_list=as_list)
+            content = render_content(parts, as_list=as_list)
             named = {} if name is None else {"name": name}
             return {**named, "tool_call_id": call_id, "content": "" if content is None else content}
         case [part, *_]:
-            raise unsupported_part(part, message.at)
+            raise unsupported_part(part)
         case _:
             return {"content": ""}
 
@@ -91,14 +91,14 @@ def _tool(message: Message) -> Wire:
 def _assistant(message: Message) -> Wire:
     inside = [part for part in message.parts if is_in_content(part)]
     as_list = spelt(message.extras, NAME, "content:list")
-    wire: Wire = {"content": render_content(inside, message.at, as_list=as_list)}
+    wire: Wire = {"content": render_content(inside, as_list=as_list)}
     for part in message.parts:
         if not is_in_content(part):
-            _beside_content(wire, part, message.at)
+            _beside_content(wire, part)
     return wire
 
 
-def _beside_content(wire: Wire, part: Part, at: str) -> None:
+def _beside_content(wire: Wire, part: Part) -> None:
     """Put a part of an assistant message into its own field of `wire`."""
     match part:
         case Reasoning(text=text):
@@ -109,7 +109,7 @@ def _beside_content(wire: Wire, part: Part, at: str) -> None:
         case ToolCall():
             wire.setdefault("tool_calls", []).append(render_call(part))
         case _:
-            raise unsupported_part(part, at)
+            raise unsupported_part(part)
 
 
 def reasoning_word(part: Reasoning) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from prxy.canonical.errors import UnsupportedFeature
 from prxy.canonical.parts import Json, Media, Opaque, Part, Reasoning, Refusal, Text, Wire
 from prxy.formats.base import make_extras, own_fields, spelt
+from prxy.formats.lenient import string
 from prxy.formats.openai_chat.media import cache_point, parse_audio, parse_file, parse_image, render_media
 from prxy.formats.openai_chat.words import NAME
+from prxy.formats.places import PartFault
 from prxy.formats.reading import Fields, kind
 
 
@@ -66,7 +67,7 @@ def thinking_text(value: Wire) -> str:
         case str(text):
             return text
         case list(pieces):
-            return "".join(piece["text"] for piece in pieces if isinstance(piece, dict) and "text" in piece)
+            return "".join(string(piece, "text") for piece in pieces if isinstance(piece, dict))
         case _:
             return ""
 
@@ -84,7 +85,7 @@ def is_in_content(part: Part) -> bool:
             return False
 
 
-def render_content(parts: Sequence[Part], at: str, *, as_list: bool) -> Json:
+def render_content(parts: Sequence[Part], *, as_list: bool) -> Json:
     """`content`: a string where one plain text is all, unless the client wrote a list; None where nothing is."""
     match parts:
         case () | [] if not as_list:
@@ -92,15 +93,15 @@ def render_content(parts: Sequence[Part], at: str, *, as_list: bool) -> Json:
         case [Text() as text] if not as_list and not own_fields(text.extras, NAME):
             return text.text
         case _:
-            return [_render_part(part, at) for part in parts]
+            return [_render_part(part) for part in parts]
 
 
-def _render_part(part: Part, at: str) -> Wire:
+def _render_part(part: Part) -> Wire:
     match part:
         case Text(text=text, extras=extras):
             return {**own_fields(extras, NAME), "type": "text", "text": text}
         case Media():
-            return render_media(part, at)
+            return render_media(part)
         case Refusal(text=text, extras=extras):
             return {**own_fields(extras, NAME), "type": "refusal", "refusal": text}
         case Reasoning(text=text, extras=extras):
@@ -108,14 +109,13 @@ def _render_part(part: Part, at: str) -> Wire:
         case Opaque(format=format_, value=value) if format_ == NAME:
             return value
         case _:
-            raise unsupported_part(part, at)
+            raise unsupported_part(part)
 
 
-def unsupported_part(part: Part, at: str) -> UnsupportedFeature:
+def unsupported_part(part: Part) -> PartFault:
     """The error for content that only the wire it came from can say."""
-    what = type(part).__name__
-    return UnsupportedFeature(
-        f"'{at}' holds a block ({what}) that Chat Completions cannot carry; leave it out or choose a model "
+    return PartFault(
+        part,
+        f"is a block ({type(part).__name__}) that Chat Completions cannot carry; leave it out or choose a model "
         "of the provider that made it.",
-        param=at or None,
     )

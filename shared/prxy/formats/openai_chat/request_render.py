@@ -12,16 +12,19 @@ from prxy.formats.openai_chat.message_render import OPENAI, VENDORS, Dialect, re
 from prxy.formats.openai_chat.request_parse import LIMITS
 from prxy.formats.openai_chat.tools import render_output, render_tool, render_tool_choice
 from prxy.formats.openai_chat.words import NAME
+from prxy.formats.places import locating
 
 SHARED_TIERS = ("auto", "default")
 """Service tiers that mean the same to every vendor: nothing in particular."""
 
 
+@locating
 def render_request(request: ChatRequest) -> Rendered:
     """For OpenAI itself. Raises UnsupportedFeature."""
     return _render(request, OPENAI)
 
 
+@locating
 def render_compatible_request(request: ChatRequest) -> Rendered:
     """For vendors that follow OpenAI's wire from some way behind. Raises UnsupportedFeature."""
     return _render(request, VENDORS)

@@ -15,12 +15,12 @@ from prxy.canonical.parts import Extras, Inline, Json, Media, MediaKind, Opaque,
 from prxy.canonical.parts import ToolCall as Call
 from prxy.canonical.response import ChatResponse, Choice, Finish, FinishReason
 from prxy.formats.base import make_extras
-from prxy.formats.openai_errors import in_band_error
 from prxy.formats.lenient import count, string
 from prxy.formats.openai_chat.media import media_source
 from prxy.formats.openai_chat.parts import thinking_part
 from prxy.formats.openai_chat.usage import parse_usage
 from prxy.formats.openai_chat.words import FINISH, NAME, REASONING_WORDS
+from prxy.formats.openai_errors import in_band_error
 
 ENVELOPE = frozenset(("id", "created", "model", "object", "choices", "usage"))
 """Top-level fields with a place in the canonical form."""

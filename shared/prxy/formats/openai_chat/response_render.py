@@ -114,7 +114,7 @@ def _is_piece(part: Part) -> bool:
 def _content(pieces: Sequence[Part]) -> Json:
     """A string, or the list that it was."""
     if any(not isinstance(piece, Text) or spelt(piece.extras, NAME, "part") for piece in pieces):
-        return render_content(pieces, "", as_list=True)
+        return render_content(pieces, as_list=True)
     return "".join(piece.text for piece in pieces if isinstance(piece, Text))
 
 
@@ -156,7 +156,7 @@ def place_media(wire: Wire, media: Media) -> None:
     """
     match media:
         case Media(kind=MediaKind.IMAGE):
-            wire["images"] = [*(wire.get("images") or []), render_media(media, "the answer")]
+            wire["images"] = [*(wire.get("images") or []), render_media(media)]
         case Media(kind=MediaKind.AUDIO, source=Inline(data=data)):
             own = own_fields(media.extras, NAME)
             wire["audio"] = (

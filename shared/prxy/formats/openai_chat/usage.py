@@ -11,8 +11,11 @@ from typing import cast
 from prxy.canonical.parts import Json, Wire
 from prxy.canonical.response import Usage
 from prxy.formats.base import make_extras
-from prxy.formats.lenient import count
+from prxy.formats.lenient import are_counts, count
 from prxy.formats.openai_chat.words import NAME
+
+_COUNTS = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "prompt_cache_hit_tokens", "cached_tokens")
+_DETAILS = ("cached_tokens", "cache_write_tokens", "audio_tokens", "reasoning_tokens")
 
 
 def usage_of(chunk: Wire) -> Wire | None:
@@ -26,9 +29,11 @@ def usage_of(chunk: Wire) -> Wire | None:
     return usage if isinstance(usage, dict) else None
 
 
-def parse_usage(usage: Wire, service_tier: Json = None) -> Usage:
-    """`service_tier` is what the body says beside it; a tier inside (Mistral) wins."""
+def parse_usage(usage: Wire, service_tier: Json = None) -> Usage | None:
+    """`service_tier` is what the body says beside it; a tier inside (Mistral) wins. None where it holds no counts."""
     prompt, completion = _object(usage, "prompt_tokens_details"), _object(usage, "completion_tokens_details")
+    if not (are_counts(usage, *_COUNTS) and are_counts(prompt, *_DETAILS) and are_counts(completion, *_DETAILS)):
+        return None
     read, written = count(usage, "prompt_tokens") or 0, count(usage, "completion_tokens") or 0
     reasoning = _first(count(completion, "reasoning_tokens"), count(usage, "reasoning_tokens"))
     if reasoning and count(usage, "total_tokens") == read + written + reasoning:

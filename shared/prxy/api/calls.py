@@ -1,0 +1,96 @@
+"""From a request at the door to the call that it makes: who asks, for what, and whether they may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from msgspec import structs
+
+from prxy.api.auth import authenticate, provider_key, require_ordinary
+from prxy.api.http import Receive, Scope, headers_of, query_of, read_body, require
+from prxy.api.strict_json import parse_object
+from prxy.canonical.errors import InvalidRequest, NotPermitted
+from prxy.canonical.parts import Wire
+from prxy.canonical.request import ChatRequest
+from prxy.formats.base import Format
+from prxy.gateway import Gateway
+from prxy.pipeline.base import Call, Step
+from prxy.store.records import ApiKey
+
+DEADLINE_MARGIN_S = 10.0
+"""Kept back of the time that the runtime gives, to settle and to say goodbye."""
+MAX_MODEL_LENGTH = 256
+
+
+class Received(NamedTuple):
+    call: Call
+    steps: Sequence[Step]
+    left_s: float
+    """Seconds for the whole call."""
+    query: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Where clients of one format ask for one thing."""
+
+    format: Format
+    parse_request: Callable[[Wire, Mapping[str, str]], ChatRequest]
+    gateway: Gateway
+
+    async def receive(self, scope: Scope, receive: Receive) -> Received:
+        """Read a request to its end. Raises GatewayError for what is refused before the life of a call begins."""
+        require(scope, "POST")
+        headers, query = headers_of(scope), query_of(scope)
+        gateway = self.gateway
+        now = gateway.clock()
+        if self.format.key_parameter in query:
+            headers.setdefault("x-api-key", query[self.format.key_parameter])
+        key = await authenticate(headers, gateway.keys, now)
+        require_ordinary(key)
+        body = parse_object(await read_body(headers, receive))
+        request = self.parse_request(body, scope.get("path_params", {}))
+        _permit_model(request.model, key)
+        call = Call(
+            id=scope["prxy.request_id"],
+            now=int(now),
+            key=key,
+            request=structs.replace(request, headers=self._forwarded(headers)),
+            limits=key.limits,
+            provider_key=provider_key(headers),
+        )
+        steps = gateway.pipelines.steps(headers.get("x-prxy-pipe"), key)
+        return Received(call, steps, self._left_s(scope, now), query)
+
+    def _forwarded(self, headers: Mapping[str, str]) -> dict[str, str]:
+        return {name: headers[name] for name in self.format.forwards if name in headers}
+
+    def _left_s(self, scope: Scope, now: float) -> float:
+        total = self.gateway.deadlines.total_s
+        deadline = scope.get("prxy.deadline")
+        return total if deadline is None else max(1.0, min(total, deadline - now - DEADLINE_MARGIN_S))
+
+    @contextmanager
+    def in_own_words(self) -> Iterator[None]:
+        """Gives an error the client's name of a field where a renderer told it in canonical words."""
+        try:
+            yield
+        except InvalidRequest as error:
+            word = self.format.fields.get(error.param or "")
+            if word is None:
+                raise
+            message = error.message.replace(f"'{error.param}'", f"'{word}'")
+            raise type(error)(message, code=error.code, param=word, retry_after=error.retry_after) from error
+
+
+def _permit_model(model: str, key: ApiKey) -> None:
+    if not model or len(model) > MAX_MODEL_LENGTH or not model.isprintable():
+        raise InvalidRequest(
+            f"'model' must be 1 to {MAX_MODEL_LENGTH} printable characters.", code="invalid_model", param="model"
+        )
+    if key.models is not None and not any(fnmatchcase(model, pattern) for pattern in key.models):
+        raise NotPermitted(f"This key may not use the model '{model}'.", code="model_not_allowed", param="model")

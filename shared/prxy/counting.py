@@ -1,0 +1,174 @@
+"""How many tokens a prompt has: asked of the provider where it counts them, else estimated.
+
+The estimate takes four bytes of the rendered request for a token, rounded up, and 1,500 tokens for each medium: of
+English prose a tokeniser makes a token of four to five bytes, and of a large picture about 1,500.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from msgspec import structs
+
+from prxy.adaptation import adapt
+from prxy.canonical.errors import ProviderError
+from prxy.canonical.loss import Loss
+from prxy.canonical.parts import Inline, Wire
+from prxy.canonical.request import ChatRequest
+from prxy.canonical.response import ChatResponse
+from prxy.catalog import ModelCard
+from prxy.formats.base import Format, encode_json
+from prxy.gateway import Gateway
+from prxy.money.bound import media_of
+from prxy.money.payment import Payment
+from prxy.pipeline.base import Call, Step
+from prxy.providers.base import Speaks, build_request
+from prxy.providers.calling import call_provider
+from prxy.providers.errors import attributed, error_from_reply
+from prxy.providers.transport import HttpRequest
+from prxy.recall import recall
+from prxy.routing import Target, route, tongue
+from prxy.store.records import Claim, Hold
+from prxy.upstream import decode_object
+
+BYTES_PER_TOKEN = 4
+MEDIA_TOKENS = 1_500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    call: Call
+    target: Target
+    losses: tuple[Loss, ...]
+    tokens: int
+    verbatim: bytes | None = None
+    """The provider's own answer, where it is in the client's format."""
+    hold: Hold | None = None
+    """What admitted the call to its provider. None: the count is an estimate, and no provider was asked."""
+
+
+class _Counter(NamedTuple):
+    speaks: Speaks
+    """The wire, turned from answering to counting."""
+    parse_count: Callable[[Wire], int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    call: Call
+    target: Target
+    card: ModelCard
+    format: Format
+    request: ChatRequest
+    """As adapted to the target; what the body was rendered from."""
+    losses: tuple[Loss, ...]
+    http: HttpRequest
+
+
+async def count(call: Call, steps: Sequence[Step], gateway: Gateway, deadline_s: float) -> Counted:
+    """Count the prompt of a call. `deadline_s`: seconds that are left for it. Raises GatewayError.
+
+    Of the modules only the guards run: what they refuse reaches no provider, and what they rewrite is counted as such.
+    """
+    guarded = await gateway.pipelines.run_guards(steps).before(call)
+    goes_out = not isinstance(guarded, ChatResponse)
+    call = call if isinstance(guarded, ChatResponse) else guarded
+    target = route(call.request.model, gateway.providers, call.provider_key)
+    counter = _counter(target.provider.row.speaks, call.request.format) if goes_out else None
+    question = await _question(call, target, counter, gateway, deadline_s)
+    if counter is None:
+        tokens = _estimate(question.request, question.http.body)
+        return Counted(call=call, target=target, losses=question.losses, tokens=tokens)
+    return await _admitted(question, counter, gateway)
+
+
+def _counter(speaks: Sequence[Speaks], client_format: str) -> _Counter | None:
+    """The provider's counter: the one of the client's own wire where there is one, else the first."""
+    found = [
+        _Counter(
+            replace(each, path=each.count_path, format=replace(each.format, render_request=counting.render_request)),
+            counting.parse_count,
+        )
+        for each in speaks
+        if each.count_path is not None and (counting := each.format.counting) is not None
+    ]
+    own = (each for each in found if each.speaks.format.name == client_format)
+    return next(own, found[0] if found else None)
+
+
+async def _question(
+    call: Call, target: Target, counter: _Counter | None, gateway: Gateway, deadline_s: float
+) -> _Question:
+    """What is counted, in the words of the target."""
+    provider = target.provider
+    card = gateway.catalog.card(provider.row.name, target.model)
+    speaks = counter.speaks if counter else tongue(provider.row.speaks, call.request.format, card)
+    adapted = adapt(structs.replace(call.request, model=target.model), card, speaks.format.name)
+    request = adapted.request
+    if speaks.signs and request.format != speaks.format.name:
+        request = await recall(request, call.key.tenant, gateway.memory)
+    rendered = speaks.format.render_request(request)
+    http = build_request(
+        provider,
+        speaks,
+        target.model,
+        credential=target.credential,
+        headers=rendered.headers,
+        body=encode_json(rendered.body),
+        deadlines=gateway.deadlines.within(deadline_s),
+    )
+    losses = adapted.losses + rendered.losses
+    return _Question(
+        call=call, target=target, card=card, format=speaks.format, request=request, losses=losses, http=http
+    )
+
+
+def _estimate(request: ChatRequest, body: bytes) -> int:
+    """Names and punctuation of the body stand for what a vendor wraps around a prompt."""
+    media = list(media_of(request))
+    inline = (each.source for each in media)
+    encoded = sum(len(source.data) for source in inline if isinstance(source, Inline) and not source.is_text)
+    return -(-max(0, len(body) - encoded) // BYTES_PER_TOKEN) + MEDIA_TOKENS * len(media)
+
+
+async def _admitted(question: _Question, counter: _Counter, gateway: Gateway) -> Counted:
+    """Ask the provider under a hold of nothing: a count is free, but not for revoked keys nor beyond a rate."""
+    call = question.call
+    claim = Claim(request_id=call.id, nonce=secrets.token_hex(8), amount_nano=0, limits=call.limits, now=call.now)
+    payment = Payment(gateway.ledger, await gateway.ledger.reserve(call.key, claim), question.card)
+    try:
+        body = await _ask(question, gateway)
+        tokens = _parsed(body, question, counter)
+    finally:
+        await payment.release()
+        await payment.written()
+    return Counted(
+        call=call,
+        target=question.target,
+        losses=question.losses,
+        tokens=tokens,
+        verbatim=body if question.format.name == call.request.format else None,
+        hold=payment.hold,
+    )
+
+
+async def _ask(question: _Question, gateway: Gateway) -> bytes:
+    """The provider's answer. Raises what went wrong with it."""
+    target = question.target
+    reply = await call_provider(gateway.transport_of(target.provider), question.http)
+    try:
+        if reply.status >= 300:
+            raise await error_from_reply(reply, target.provider.row.name, question.format, target.credential)
+        return await reply.read()
+    finally:
+        await reply.aclose()
+
+
+def _parsed(body: bytes, question: _Question, counter: _Counter) -> int:
+    try:
+        return counter.parse_count(decode_object(body))
+    except ProviderError as error:
+        raise attributed(error, question.target.provider.row.name, question.target.credential) from error

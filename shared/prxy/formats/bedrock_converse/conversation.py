@@ -1,0 +1,223 @@
+"""Messages of another format, arranged as this wire takes them.
+
+Turns of user and assistant alternate; the user turn after calls begins with their results, one each; no text is blank;
+ids and names hold only letters, digits, '_' and '-'; a document has a name of its own and a text beside it.
+Every turn is arranged by itself, so that a longer conversation begins with the same turns (prompt caches).
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import TypeVar, assert_never
+
+from msgspec import structs
+
+from prxy.canonical.errors import InvalidRequest, UnsupportedFeature
+from prxy.canonical.parts import (
+    Media,
+    MediaKind,
+    Opaque,
+    Part,
+    Reasoning,
+    Refusal,
+    ServerToolCall,
+    ServerToolResult,
+    Signature,
+    Text,
+    ToolCall,
+    ToolResult,
+)
+from prxy.canonical.request import Message, Role
+from prxy.formats.bedrock_converse.media import DocumentNames, fit_media
+from prxy.formats.bedrock_converse.vendors import Vendor
+from prxy.formats.bedrock_converse.words import NAME, decode_arguments, safe_id, safe_name
+
+_Markable = TypeVar("_Markable", Text, Media, ToolCall, ToolResult)
+_Own = TypeVar("_Own", bound=ServerToolCall | ServerToolResult | Opaque)
+
+NO_RESULT = "This tool call was not completed: there is no result."
+BESIDE_DOCUMENTS = "See the document."
+"""The provider refuses documents in a turn without text."""
+
+
+def arrange(messages: Iterable[Message], vendor: Vendor) -> tuple[Message, ...]:
+    """Raises InvalidRequest where nothing is left to say, UnsupportedFeature for parts that the wire lacks."""
+    fitter = _Fitter(vendor)
+    turns = _merged(fitter.turn(message) for message in messages)
+    arranged = tuple(_trimmed(turn) for turn in _answered(turns))
+    if not arranged:
+        raise InvalidRequest(
+            "'messages' holds nothing but instructions or blank text; add a user message with some text.",
+            code="missing_field",
+            param="messages",
+        )
+    return arranged
+
+
+def is_signed(part: Reasoning, vendor: Vendor) -> bool:
+    """Whether the model itself made this thought: it refuses any other."""
+    signature = part.signature
+    return signature is not None and signature.value != "" and signature.format in {NAME, *vendor.signatures}
+
+
+def without_tool_blocks(messages: Iterable[Message]) -> tuple[Message, ...]:
+    """The same conversation with calls and results told as text, for a model that must not call: tools are left out,
+    and the provider refuses tool blocks where there are none."""
+    return tuple(
+        structs.replace(message, parts=tuple(told for part in message.parts for told in _told(part)))
+        for message in messages
+    )
+
+
+def _told(part: Part) -> tuple[Part, ...]:
+    match part:
+        case ToolCall():
+            return (Text(text=f"[Called the tool {part.name} ({part.id}): {part.arguments or '{}'}]"),)
+        case ToolResult():
+            outcome = "Error" if part.is_error else "Result"
+            return (Text(text=f"[{outcome} of the tool call {part.call_id}:]"), *part.parts)
+        case _:
+            return (part,)
+
+
+def _merged(turns: Iterable[Message]) -> Iterator[Message]:
+    spoken = (turn for turn in turns if turn.parts)
+    for role, group in itertools.groupby(spoken, key=lambda turn: turn.role):
+        same = list(group)
+        yield Message(role=role, parts=tuple(part for turn in same for part in turn.parts), at=same[0].at)
+
+
+def _answered(turns: Iterable[Message]) -> Iterator[Message]:
+    """Roles alternate here, so the results of an assistant turn are in the user turn after it, or nowhere."""
+    calls: tuple[str, ...] = ()
+    for turn in turns:
+        if turn.role is Role.USER:
+            yield structs.replace(turn, parts=_with_results_first(turn.parts, calls))
+            calls = ()
+        else:
+            yield turn
+            calls = tuple(part.id for part in turn.parts if isinstance(part, ToolCall))
+    if calls:
+        yield Message(role=Role.USER, parts=_with_results_first((), calls))
+
+
+def _with_results_first(parts: tuple[Part, ...], calls: tuple[str, ...]) -> tuple[Part, ...]:
+    """One result for each call, then the rest. A result that no call waits for is told as text."""
+    results: dict[str, Part] = {}
+    others: list[Part] = []
+    for part in parts:
+        if not isinstance(part, ToolResult):
+            others.append(part)
+        elif part.call_id in calls and part.call_id not in results:
+            results[part.call_id] = part
+        else:
+            others += _told(part)
+    missing = (
+        ToolResult(call_id=call, parts=(Text(text=NO_RESULT),), is_error=True) for call in calls if call not in results
+    )
+    return (*results.values(), *missing, *others)
+
+
+def _trimmed(turn: Message) -> Message:
+    """Claude refuses a conversation that ends in an assistant's text with blanks at its end.
+
+    Every assistant turn is trimmed, the last or not: it is the last one only until the conversation goes on.
+    """
+    match turn:
+        case Message(role=Role.ASSISTANT, parts=(*before, Text() as last)):
+            return structs.replace(turn, parts=(*before, structs.replace(last, text=last.text.rstrip())))
+        case _:
+            return turn
+
+
+class _Fitter:
+    """Messages -> turns, in their order: names of documents are given out as they come."""
+
+    def __init__(self, vendor: Vendor) -> None:
+        self._vendor = vendor
+        self._names = DocumentNames()
+
+    def turn(self, message: Message) -> Message:
+        """System text in the middle of a conversation is said by the user, at its place."""
+        role = Role.ASSISTANT if message.role is Role.ASSISTANT else Role.USER
+        parts = tuple(fitted for place, part in enumerate(message.parts) for fitted in self._fit(part, message, place))
+        if any(_is_document(part) for part in parts) and not any(isinstance(part, Text) for part in parts):
+            parts = (*parts, Text(text=BESIDE_DOCUMENTS))
+        return Message(role=role, parts=parts, at=message.at)
+
+    def _fit(self, part: Part, message: Message, place: int) -> Iterator[Part]:
+        """The part as this wire takes it; nothing where it says nothing."""
+        match part:
+            case Text() | Media() | Opaque():
+                yield from self._fit_inner(part, message, place)
+            case Refusal():
+                yield from self._fit_inner(Text(text=part.text), message, place)
+            case Reasoning():
+                yield from (_own_thought(part),) if is_signed(part, self._vendor) else ()
+            case ToolCall():
+                yield self._cached(_fit_call(part, message))
+            case ToolResult():
+                yield self._fit_result(part, message, place)
+            case ServerToolCall() | ServerToolResult():
+                yield _own(part, message, place)
+            case _:
+                assert_never(part)
+
+    def _fit_inner(self, part: Text | Media | Opaque, message: Message, place: int) -> Iterator[Text | Media | Opaque]:
+        match part:
+            case Text():
+                yield from (self._cached(Text(text=part.text, cache=part.cache)),) if part.text.strip() else ()
+            case Media():
+                fitted = fit_media(part, message.at, place)
+                name = self._names.give(part.name) if part.kind is MediaKind.DOCUMENT else None
+                yield self._cached(structs.replace(fitted, name=name))
+            case Opaque():
+                yield _own(part, message, place)
+            case _:
+                assert_never(part)
+
+    def _fit_result(self, part: ToolResult, message: Message, place: int) -> ToolResult:
+        """A breakpoint inside a result follows it: there is no place for it inside."""
+        inner = tuple(fitted for one in part.parts for fitted in self._fit_inner(one, message, place))
+        caches = (one.cache for one in (*inner, part) if not isinstance(one, Opaque) and one.cache is not None)
+        plain = tuple(one if isinstance(one, Opaque) else structs.replace(one, cache=None) for one in inner)
+        result = ToolResult(call_id=safe_id(part.call_id), parts=plain, is_error=part.is_error)
+        return self._cached(structs.replace(result, name=part.name, cache=next(caches, None)))
+
+    def _cached(self, part: _Markable) -> _Markable:
+        return part if self._vendor.caches_prompts else structs.replace(part, cache=None)
+
+
+def _is_document(part: Part) -> bool:
+    return isinstance(part, Media) and part.kind is MediaKind.DOCUMENT
+
+
+def _own_thought(part: Reasoning) -> Reasoning:
+    """A signed thought under this format. Encrypted ones are bytes here, and text at Anthropic."""
+    assert part.signature is not None, "only signed thoughts are sent"
+    value = part.signature.value
+    if part.redacted and part.signature.format != NAME:
+        value = base64.b64encode(value.encode()).decode()
+    return Reasoning(text=part.text, redacted=part.redacted, signature=Signature(format=NAME, value=value))
+
+
+def _fit_call(part: ToolCall, message: Message) -> ToolCall:
+    if not part.freeform and decode_arguments(part.arguments) is None:
+        raise InvalidRequest(
+            f"The arguments of the tool call '{part.id[:64]}' ({part.name[:64]}) in '{message.at}' are no JSON object; "
+            "send them as the model wrote them, or leave the call and its result out.",
+            param=message.at or None,
+        )
+    return structs.replace(part, id=safe_id(part.id), name=safe_name(part.name), signature=None)
+
+
+def _own(part: _Own, message: Message, place: int) -> _Own:
+    if part.format == NAME:
+        return part
+    raise UnsupportedFeature(
+        f"Part {place} of '{message.at}' is something only another vendor's API understands; "
+        "use text, images, documents, tool calls and tool results.",
+        param=message.at or None,
+    )

@@ -1,0 +1,99 @@
+"""What `fitting` leaves out of a request of another format, in the order of the request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prxy.canonical.loss import Loss
+from prxy.canonical.parts import Media, Opaque, Part, Reasoning, ServerToolResult, Text, ToolCall, ToolResult
+from prxy.canonical.request import ChatRequest, FunctionTool, Message, Sampling, ToolMode
+from prxy.formats.base import foreign_losses
+from prxy.formats.bedrock_converse.conversation import is_signed
+from prxy.formats.bedrock_converse.fitting import BETA, betas_of, is_thinking
+from prxy.formats.bedrock_converse.vendors import Vendor, is_off, vendor_of
+from prxy.formats.bedrock_converse.words import NAME
+
+_UNKNOWN = "the provider has no such setting"
+_NO_CACHE = "the model caches no prompts here; the breakpoint is left out"
+
+
+def losses_of(request: ChatRequest) -> Iterator[Loss]:
+    vendor = vendor_of(request.model)
+    for message in (*((request.instructions,) if request.instructions else ()), *request.messages):
+        yield from _message(message, vendor)
+    yield from _tools(request, vendor)
+    for options in (request.tool_choice, request.output, request.reasoning, request):
+        yield from foreign_losses(options.extras if options is not None else None, NAME)
+    yield from _sampling(request.sampling, vendor)
+    yield from _thinking(request, vendor)
+    for field in ("user", "metadata", "service_tier", "cache_key"):
+        if getattr(request, field):
+            yield Loss(field=field, reason=_UNKNOWN)
+    for beta in betas_of(request):
+        if beta not in vendor.betas:
+            yield Loss(field=BETA, reason=f"the model does not take '{beta[:64]}' here")
+
+
+def _message(message: Message, vendor: Vendor) -> Iterator[Loss]:
+    if message.name is not None:
+        yield Loss(field=f"{message.at}.name", reason="the provider knows no names of participants")
+    yield from foreign_losses(message.extras, NAME, message.at)
+    for part in message.parts:
+        yield from _part(part, message.at, vendor)
+    if any(isinstance(part, Reasoning) and not is_signed(part, vendor) for part in message.parts):
+        yield Loss(field=f"{message.at}.reasoning", reason="the provider refuses thoughts that it did not sign")
+
+
+def _part(part: Part, at: str, vendor: Vendor) -> Iterator[Loss]:
+    if not isinstance(part, ServerToolResult | Opaque):
+        yield from foreign_losses(part.extras, NAME, at)
+    if isinstance(part, Text | Media | ToolCall | ToolResult) and part.cache is not None and not vendor.caches_prompts:
+        yield Loss(field=f"{at}.cache_control", reason=_NO_CACHE)
+    if isinstance(part, ToolResult):
+        for inner in part.parts:
+            yield from _part(inner, at, vendor)
+
+
+def _tools(request: ChatRequest, vendor: Vendor) -> Iterator[Loss]:
+    for tool in request.tools:
+        if not isinstance(tool, FunctionTool):
+            continue
+        yield from foreign_losses(tool.extras, NAME, tool.at)
+        if tool.strict and not vendor.strict_tools:
+            yield Loss(field=f"{tool.at}.strict", reason="the model is not held to the schemas of tools")
+        if tool.cache is not None and not vendor.caches_tools:
+            yield Loss(field=f"{tool.at}.cache_control", reason=_NO_CACHE)
+    may_call = request.tools and not (request.tool_choice and request.tool_choice.mode is ToolMode.NONE)
+    if request.parallel_tool_calls is False and may_call and not vendor.one_call_at_a_time:
+        yield Loss(field="parallel_tool_calls", reason="the model cannot be held to one call at a time")
+
+
+def _sampling(sampling: Sampling, vendor: Vendor) -> Iterator[Loss]:
+    if sampling.seed is not None:
+        yield Loss(field="sampling.seed", reason=_UNKNOWN)
+    if sampling.top_k is not None and not vendor.top_k:
+        yield Loss(field="sampling.top_k", reason="the model has no such setting here")
+    for name in ("frequency_penalty", "presence_penalty", "logit_bias", "logprobs", "top_logprobs"):
+        if getattr(sampling, name):
+            yield Loss(field=f"sampling.{name}", reason=_UNKNOWN)
+    if any(not sequence.strip() for sequence in sampling.stop):
+        yield Loss(field="sampling.stop", reason="the provider refuses blank stop sequences; they are left out")
+    if sampling.temperature is not None and sampling.temperature > 1:
+        yield Loss(field="sampling.temperature", reason="the provider takes at most 1; it is lowered to 1")
+
+
+def _thinking(request: ChatRequest, vendor: Vendor) -> Iterator[Loss]:
+    options = request.reasoning
+    if options is None:
+        return
+    if vendor.think is None:
+        if not is_off(options):
+            yield Loss(field="reasoning.effort", reason="the model has no such setting here")
+        return
+    loss = vendor.think(options, request.sampling).loss
+    if loss is not None:
+        yield Loss(field="reasoning.effort", reason=loss)
+    if is_thinking(options) and vendor.default_sampling_while_thinking:
+        for name in ("temperature", "top_p", "top_k"):
+            if getattr(request.sampling, name) not in (None, 1):
+                yield Loss(field=f"sampling.{name}", reason="the model does not take it while it thinks")
