@@ -58,7 +58,8 @@ def _chat_choice(index: int, choices: Sequence[Mapping[str, Any]]) -> Iterator[s
         yield f"choice {index} has finish_reason at {finishes} of {len(choices)}"
     started: set[int] = set()
     for call in (call for choice in choices for call in choice["delta"].get("tool_calls") or ()):
-        if call["index"] not in started and not (call.get("id") and (call.get("function") or call["custom"]).get("name") and call.get("type")):
+        named = (call.get("function") or call["custom"]).get("name")
+        if call["index"] not in started and not (call.get("id") and named and call.get("type")):
             yield f"call {call['index']} begins without id, type or name"
         if call["index"] not in started and call["index"] != len(started):
             yield f"call {call['index']} is not numbered in order"
@@ -204,13 +205,11 @@ def _response_object(response: Mapping[str, Any], kind: str) -> Iterator[str]:
 
 
 def _response_items(events: Sequence[Mapping[str, Any]], output: Sequence[Any]) -> Iterator[str]:
-    """One item at a time, numbered from 0; deltas add up to what is said at the end, the items to the output."""
+    """One item at a time, numbered from 0; the items are the output."""
     done: list[Any] = []
     is_open = False
-    texts: dict[tuple[Any, ...], str] = {}
     for event in events:
         kind = event["type"]
-        place = (event.get("output_index"), event.get("content_index"), event.get("item_id"))
         if event.get("output_index") != len(done) or (kind == "response.output_item.added") is is_open:
             yield f"{kind} of item {event.get('output_index')} after {len(done)} items, open: {is_open}"
         if kind == "response.output_item.added":
@@ -218,15 +217,25 @@ def _response_items(events: Sequence[Mapping[str, Any]], output: Sequence[Any]) 
         elif kind == "response.output_item.done":
             is_open = False
             done.append(event["item"])
-        elif kind in GROWING:
-            key = (*place, GROWING[kind][0])
-            texts[key] = texts.get(key, "") + event["delta"]
-        elif (field := dict(GROWING.values()).get(kind)) and texts.get((*place, kind), "") != event[field]:
-            yield f"{kind} differs from its deltas"
         if kind.removeprefix("response.").startswith(ABOUT_PARTS) and type(event.get("content_index")) is not int:
             yield f"{kind} lacks content_index"
     if is_open or done != output:
         yield "the items are not the output"
+    yield from _response_texts(events)
+
+
+def _response_texts(events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Deltas add up to what is said at their end."""
+    ends = dict(GROWING.values())
+    texts: dict[tuple[Any, ...], str] = {}
+    for event in events:
+        kind = event["type"]
+        place = (event.get("output_index"), event.get("content_index"), event.get("item_id"))
+        if kind in GROWING:
+            key = (*place, GROWING[kind][0])
+            texts[key] = texts.get(key, "") + event["delta"]
+        elif kind in ends and texts.get((*place, kind), "") != event[ends[kind]]:
+            yield f"{kind} differs from its deltas"
 
 
 EVENT_RULES: Mapping[str, Callable[[Sequence[Frame]], Iterator[str]]] = {

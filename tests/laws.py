@@ -163,15 +163,22 @@ def _said(result: ToolResult) -> Any:
 
 
 def _may_use(request: ChatRequest, tool: FunctionTool) -> bool:
-    """Wires that cannot narrow the choice of tools leave the others out."""
+    """Wires that cannot narrow the choice of tools leave the others out, and all where none may be used."""
     choice = request.tool_choice
+    if choice is not None and choice.mode is ToolMode.NONE:
+        return False
     narrows = choice is not None and choice.mode in (ToolMode.ALLOWED, ToolMode.ALLOWED_REQUIRED)
     return not narrows or (choice is not None and tool.name in choice.names)
 
 
+FILLERS = frozenset({"See the document."})
+"""What a wire says beside media because it wants words there."""
+
+
 def _texts(parts: Iterable[Part]) -> list[str]:
     """The words, wherever one text ends and the next begins."""
-    return " ".join(part.text for part in parts if isinstance(part, Text | Refusal)).split()
+    said = (part.text for part in parts if isinstance(part, Text | Refusal) and part.text not in FILLERS)
+    return " ".join(said).split()
 
 
 _BUDGETS = {"none": 0, "minimal": 1024, "low": 1024, "medium": 2048, "high": 3072, "xhigh": 3072, "max": 3072}
@@ -216,7 +223,7 @@ def prefix_faults(name: str, before: Mapping[str, Any], after: Mapping[str, Any]
     """Where the longer request is not the shorter one with something added to the end of its turns."""
     turns, parts = TURNS[name]
     faults = [f"{key} changed" for key in {*before, *after} - {turns} if before.get(key) != after.get(key)]
-    old, new = _turns(before[turns]), _turns(after[turns])
+    old, new = _turns(before.get(turns) or []), _turns(after[turns])
     faults += [f"{turns}[{place}] changed" for place in range(len(old) - 1) if old[place] != new[place]]
     if old and old[-1] != new[len(old) - 1]:
         faults += _last_turn_faults(f"{turns}[{len(old) - 1}]", parts, old[-1], new[len(old) - 1])

@@ -8,15 +8,15 @@ from functools import cache
 
 from prxy.canonical.errors import ProviderStreamInterrupted, ProviderTimeout
 from prxy.local import dynamodb as embedded
+from prxy.providers.aws.credentials import FixedCredentials
+from prxy.providers.aws.sigv4 import Credentials
 from prxy.providers.lean import LeanTransport
 from prxy.providers.transport import HttpReply, HttpRequest, Transport
 from prxy.store.attempts import Attempts
-from prxy.store.credentials import FixedCredentials
 from prxy.store.dynamodb import Address, make_table
 from prxy.store.key_text import generate, hashed
 from prxy.store.records import ApiKey, Claim, Limits
 from prxy.store.schema import TABLE
-from prxy.store.sigv4 import Credentials
 from prxy.store.table import Table
 
 CREDENTIALS = Credentials(access_key="AKIDEXAMPLE", secret_key="wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")

@@ -1,4 +1,4 @@
-"""POST /v1beta/models/{model}:generateContent, :streamGenerateContent, streamed, and :countTokens."""
+"""POST /v1beta/models/{model}:generateContent and :streamGenerateContent, streamed, and :countTokens; at /v1 too."""
 
 from mangum import Mangum
 

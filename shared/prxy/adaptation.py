@@ -6,11 +6,14 @@ The table of efforts and budgets below is published in `docs/canonical.md`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from msgspec import structs
 
+from prxy.aliases import aliased
+from prxy.canonical.events import StreamEvent
 from prxy.canonical.loss import Loss
 from prxy.canonical.parts import Text
 from prxy.canonical.request import (
@@ -44,16 +47,51 @@ class Adapted(NamedTuple):
 Step = Callable[[ChatRequest, ModelCard], Adapted]
 
 
-def adapt(request: ChatRequest, card: ModelCard, target_format: str) -> Adapted:
-    """The request as the target can take it, what was left out, and how to read the answer."""
-    steps = _EVERYWHERE if request.format == target_format else _EVERYWHERE + _ACROSS
+def adapt(
+    request: ChatRequest, card: ModelCard, target_format: str, tool_names: re.Pattern[str] | None = None
+) -> Adapted:
+    """The request as the target can take it, what was left out, and how to read the answer.
+
+    `tool_names`: what tools may be called on the target's wire.
+    """
+    across: tuple[Step, ...] = (*_ACROSS, _names(tool_names))
+    steps = _EVERYWHERE if request.format == target_format else _EVERYWHERE + across
     losses: tuple[Loss, ...] = ()
     event_filter: EventFilter | None = None
     for step in steps:
         request, lost, made = step(request, card)
         losses += lost
-        event_filter = made or event_filter
+        event_filter = _chained(made, event_filter)
     return Adapted(request, losses, event_filter)
+
+
+def _chained(first: EventFilter | None, second: EventFilter | None) -> EventFilter | None:
+    """The last step's filter reads the answer first."""
+    return first or second if first is None or second is None else _Chain(first, second)
+
+
+class _Chain:
+    def __init__(self, first: EventFilter, second: EventFilter) -> None:
+        self._first, self._second = first, second
+
+    def feed(self, item: StreamEvent) -> Iterator[StreamEvent]:
+        for event in self._first.feed(item):
+            yield from self._second.feed(event)
+
+    def finish(self) -> Iterator[StreamEvent]:
+        for event in self._first.finish():
+            yield from self._second.feed(event)
+        yield from self._second.finish()
+
+
+def _names(allowed: re.Pattern[str] | None) -> Step:
+    """Tool names that the wire takes."""
+
+    def step(request: ChatRequest, card: ModelCard) -> Adapted:
+        renamed, restoring = aliased(request, allowed)
+        return Adapted(renamed, filter=restoring)
+
+    return step
 
 
 def _output(request: ChatRequest, card: ModelCard) -> Adapted:

@@ -22,7 +22,7 @@ from prxy.gateway import Gateway, Plan
 from prxy.money.payment import Payment, affordable, worst_case
 from prxy.pipeline.base import Call, Outcome, Step
 from prxy.pipeline.runner import Run
-from prxy.providers.base import build_request
+from prxy.providers.base import build_request, signed
 from prxy.providers.calling import call_provider
 from prxy.providers.errors import error_from_reply
 from prxy.recall import recall
@@ -72,7 +72,9 @@ async def _plan(call: Call, target: Target, gateway: Gateway, deadline_s: float)
     """What will be sent, in the words of the target."""
     card = gateway.catalog.card(target.provider.row.name, target.model)
     speaks = tongue(target.provider.row.speaks, call.request.format, card)
-    adapted = adapt(structs.replace(call.request, model=target.model), card, speaks.format.name)
+    adapted = adapt(
+        structs.replace(call.request, model=target.model), card, speaks.format.name, speaks.format.tool_names
+    )
     request = affordable(adapted.request, card, call.limits)
     if speaks.signs and request.format != speaks.format.name:
         request = await recall(request, call.key.tenant, gateway.memory)
@@ -94,7 +96,7 @@ async def _plan(call: Call, target: Target, gateway: Gateway, deadline_s: float)
         request=request,
         losses=adapted.losses + rendered.losses,
         filter=adapted.filter,
-        http=http,
+        http=await signed(target.provider, http, target.credential),
         chosen_output_limit=_chosen_limit(call, request),
     )
 
@@ -118,7 +120,7 @@ async def _ask(plan: Plan, payment: Payment, gateway: Gateway) -> AsyncGenerator
             error = await error_from_reply(reply, provider.row.name, plan.format, plan.target.credential)
             await payment.release()
             raise error
-        streamed = "event-stream" in reply.headers.get("content-type", "")
+        streamed = plan.format.framing.media_type in reply.headers.get("content-type", "")
         async for batch in read_stream(reply, plan.format) if streamed else read_whole(reply, plan.format):
             yield batch
     finally:

@@ -87,10 +87,13 @@ class Reply:
         return self._run.filter(events)
 
     def _observed(self, event: StreamEvent) -> StreamEvent:
-        """Note what the event tells of the answer; give it the time and the name that it lacks."""
+        """Note what the event tells of the answer; give it the id, the model and the time that it lacks."""
         match event:
-            case StreamStart(created_at=None):
-                event = structs.replace(event, created_at=int(self._gateway.clock()))
+            case StreamStart(id=id_, model=model, created_at=created_at):
+                now = int(self._gateway.clock())
+                event = structs.replace(
+                    event, id=id_ or self.call.id, model=model or self.model, created_at=created_at or now
+                )
             case StreamError(error=ProviderError() as error) if self.plan:
                 target = self.plan.target
                 event = StreamError(error=attributed(error, target.provider.row.name, target.credential))

@@ -64,7 +64,7 @@ def route(model: str, providers: Mapping[str, ConfiguredProvider], provider_key:
 
 def _target(provider: ConfiguredProvider, model: str, provider_key: str | None) -> Target:
     credential = provider_key or provider.key
-    if not provider.base_url or (credential is None and provider.row.auth.needs_key):
+    if not provider.base_url or (credential is None and not provider.usable):
         raise not_configured(provider.row.name)
     return Target(provider=provider, model=model, credential=credential)
 

@@ -24,13 +24,15 @@ VARIABLES: Mapping[str, str] = {
     "PRXY_TRANSPORT": "lean (default) or httpx, which honours HTTPS_PROXY",
     "PRXY_LOCAL_API_KEY": "key that `prxy serve` uses in place of a made one",
     "PRXY_LOCAL_ADMIN_KEY": "admin key that `prxy serve` uses in place of a made one",
-    "AWS_REGION": "region of the table",
+    "AWS_REGION": "region of the table and of Bedrock",
     "AWS_DEFAULT_REGION": "read when AWS_REGION is not set",
     "AWS_ENDPOINT_URL_DYNAMODB": "another address for DynamoDB",
-    "AWS_ACCESS_KEY_ID": "credentials for the table",
-    "AWS_SECRET_ACCESS_KEY": "credentials for the table",
-    "AWS_SESSION_TOKEN": "credentials for the table",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI": "credentials for the table, from the runtime",
+    "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": "another address for Bedrock",
+    "AWS_BEARER_TOKEN_BEDROCK": "Bedrock API key, in place of a signature",
+    "AWS_ACCESS_KEY_ID": "credentials for the table and Bedrock",
+    "AWS_SECRET_ACCESS_KEY": "credentials for the table and Bedrock",
+    "AWS_SESSION_TOKEN": "credentials for the table and Bedrock",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI": "credentials for the table and Bedrock, from the runtime",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN": "token for the runtime's credentials",
 }
 """Every variable that the gateway reads, besides <PROVIDER>_API_KEY, <PROVIDER>_API_KEY_ARN and <PROVIDER>_BASE_URL."""
@@ -44,6 +46,8 @@ class ConfigurationError(Exception):
 class AwsSettings:
     region: str = "us-east-1"
     dynamodb_url: str | None = None
+    bedrock_url: str | None = None
+    bedrock_key: str | None = None
     access_key_id: str | None = None
     secret_access_key: str | None = None
     session_token: str | None = None
@@ -106,6 +110,8 @@ def _aws(env: Mapping[str, str]) -> AwsSettings:
     return AwsSettings(
         region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or "us-east-1",
         dynamodb_url=env.get("AWS_ENDPOINT_URL_DYNAMODB"),
+        bedrock_url=env.get("AWS_ENDPOINT_URL_BEDROCK_RUNTIME"),
+        bedrock_key=(env.get("AWS_BEARER_TOKEN_BEDROCK") or "").strip() or None,
         access_key_id=env.get("AWS_ACCESS_KEY_ID"),
         secret_access_key=env.get("AWS_SECRET_ACCESS_KEY"),
         session_token=env.get("AWS_SESSION_TOKEN"),

@@ -16,18 +16,18 @@ from prxy.gateway import Gateway
 from prxy.modules import MODULES
 from prxy.pipeline.base import Ports
 from prxy.pipeline.runner import Pipelines
-from prxy.providers import PROVIDERS
+from prxy.providers import PROVIDERS, bedrock
+from prxy.providers.aws.credentials import ContainerCredentials, CredentialSource, FixedCredentials
+from prxy.providers.aws.sigv4 import Credentials
 from prxy.providers.base import ConfiguredProvider, configure
 from prxy.providers.lean import LeanTransport
 from prxy.providers.transport import Transport
 from prxy.settings import AwsSettings, ConfigurationError, Settings, from_environment
 from prxy.store.cache import DynamoResponseCache
-from prxy.store.credentials import ContainerCredentials, CredentialSource, FixedCredentials
 from prxy.store.dynamodb import Address, make_table
 from prxy.store.keys import DynamoKeyAdministration, DynamoKeys
 from prxy.store.ledger import DynamoLedger
 from prxy.store.reasoning import DynamoReasoningMemory
-from prxy.store.sigv4 import Credentials
 from prxy.store.table import Table
 
 
@@ -45,22 +45,26 @@ class Planes:
             await transport.aclose()
 
 
-def wire(settings: Settings) -> Planes:
-    """Put everything together. Opens no connection. Raises ConfigurationError."""
+def wire(settings: Settings, store_credentials: Credentials | None = None) -> Planes:
+    """Put everything together. Opens no connection. Raises ConfigurationError.
+
+    `store_credentials`: those of an embedded store, which are nobody's at AWS.
+    """
     to_store = LeanTransport()
     to_providers = _provider_transport(settings)
+    credentials = _credentials(settings.aws, to_store)
     table = make_table(
         settings.table,
         to_store,
         Address(region=settings.aws.region, endpoint=settings.aws.dynamodb_url),
-        _credentials(settings.aws, to_store),
+        FixedCredentials(store_credentials) if store_credentials else _store_credentials(credentials),
         patience=settings.store_timeout_s,
     )
     keys = DynamoKeys(table)
     pipelines = Pipelines(MODULES, Ports(response_cache=DynamoResponseCache(table)), settings.pipeline)
     gateway = Gateway(
         pipelines=pipelines,
-        providers=_providers(settings),
+        providers=_providers(settings, credentials),
         catalog=Catalog(),
         keys=keys,
         ledger=DynamoLedger(table, remember=keys.remember),
@@ -80,9 +84,17 @@ def wire(settings: Settings) -> Planes:
     return Planes(data=gateway, control=control, table=table, transports=(to_store, to_providers))
 
 
-def _providers(settings: Settings) -> Mapping[str, ConfiguredProvider]:
+def _providers(settings: Settings, credentials: CredentialSource | None) -> Mapping[str, ConfiguredProvider]:
+    """Bedrock is configured by the variables of AWS, unless its own say otherwise."""
+    aws, name = settings.aws, bedrock.PROVIDER.name
+    keys = {name: aws.bedrock_key} if aws.bedrock_key else {}
     try:
-        return configure(PROVIDERS.values(), keys=settings.provider_keys, urls=settings.provider_urls)
+        return configure(
+            PROVIDERS.values(),
+            keys={**keys, **settings.provider_keys},
+            urls={name: aws.bedrock_url or bedrock.runtime_url(aws.region), **settings.provider_urls},
+            signers={name: bedrock.signer(aws.region, credentials)} if credentials else {},
+        )
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
 
@@ -95,17 +107,24 @@ def _provider_transport(settings: Settings) -> Transport:
     return HttpxTransport()
 
 
-def _credentials(aws: AwsSettings, transport: Transport) -> CredentialSource:
+def _credentials(aws: AwsSettings, transport: Transport) -> CredentialSource | None:
+    """The operator's own at AWS, None where the environment has none."""
     if aws.credentials_uri:
         return ContainerCredentials(transport, aws.credentials_uri, token=aws.credentials_token)
     if not (aws.access_key_id and aws.secret_access_key):
+        return None
+    return FixedCredentials(
+        Credentials(access_key=aws.access_key_id, secret_key=aws.secret_access_key, token=aws.session_token)
+    )
+
+
+def _store_credentials(found: CredentialSource | None) -> CredentialSource:
+    if found is None:
         raise ConfigurationError(
             "No AWS credentials for the table: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY "
             "(any words will do where AWS_ENDPOINT_URL_DYNAMODB names a local store)."
         )
-    return FixedCredentials(
-        Credentials(access_key=aws.access_key_id, secret_key=aws.secret_access_key, token=aws.session_token)
-    )
+    return found
 
 
 def local_app(planes: Planes) -> App:

@@ -25,7 +25,7 @@ CHAT = FORMATS["openai_chat"]
 def answered() -> Iterator[Any]:
     """Complete answers of each wire, whose request a Chat client could have caused."""
     for exchange in exchanges():
-        if exchange.is_ok and (exchange.is_whole_stream or exchange.response):
+        if exchange.format in PROVIDERS and exchange.is_ok and (exchange.is_whole_stream or exchange.response):
             yield pytest.param(exchange, id=exchange.id)
 
 

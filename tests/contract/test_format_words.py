@@ -25,6 +25,10 @@ NO_WORD: Mapping[str, set[str]] = {
         *("sampling.seed", "sampling.n", "sampling.frequency_penalty", "sampling.presence_penalty"),
         *("sampling.logit_bias", "sampling.logprobs", "sampling.top_logprobs", "cache_key"),
     },
+    "openai_responses": {
+        *("sampling.frequency_penalty", "sampling.presence_penalty", "sampling.logit_bias", "sampling.logprobs"),
+        *("sampling.n", "sampling.seed", "sampling.stop", "sampling.top_k"),
+    },
     "gemini_generate": {
         *("parallel_tool_calls", "sampling.logit_bias", "user", "metadata", "service_tier", "cache_key"),
     },

@@ -33,6 +33,7 @@ ADDRESSES = {
     "openai": f"https://api.openai.com/v1{CHAT}",
     "anthropic": "https://api.anthropic.com/v1/messages",
     "google": "https://generativelanguage.googleapis.com/v1beta/models/some-model:generateContent",
+    "bedrock": "https://bedrock-runtime.us-east-1.amazonaws.com/model/some-model/converse",
     "groq": f"https://api.groq.com/openai/v1{CHAT}",
     "mistral": f"https://api.mistral.ai/v1{CHAT}",
     "deepseek": f"https://api.deepseek.com{CHAT}",
@@ -103,7 +104,7 @@ def test_every_request_says_what_it_sends_and_what_it_takes(row: Provider, speak
     assert request.body == b"{}"
     assert request.deadlines == deadlines
     assert request.headers["content-type"] == "application/json"
-    assert request.headers["accept"] == ("text/event-stream" if stream else "application/json")
+    assert request.headers["accept"] == (speaks.format.framing.media_type if stream else "application/json")
     assert request.headers["user-agent"].startswith("prxy/")
     assert all(name == name.lower() for name in request.headers)
 
@@ -135,6 +136,7 @@ def test_without_a_key_no_key_header_is_sent(row: Provider) -> None:
 
 
 BAD_MODELS = [
+    "arn:aws:bedrock:us-east-1:111122223333:inference-profile/x",
     "",
     " ",
     "..",

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from tests.stores import CREDENTIALS, NOON, REGION, USD, embedded_url, lean_transport, make_claim, make_key
 
 from prxy.canonical.errors import CostLimitExceeded
+from prxy.providers.aws.credentials import FixedCredentials
 from prxy.store import boto, dynamodb
 from prxy.store.attempts import Attempts
-from prxy.store.credentials import FixedCredentials
 from prxy.store.dynamodb import Address
 from prxy.store.keys import DynamoKeyAdministration
 from prxy.store.ledger import DynamoLedger

@@ -16,7 +16,12 @@ from prxy.providers import PROVIDERS
 from prxy.settings import VARIABLES, Settings
 from prxy.store.schema import INDEX, TABLE, TTL
 
-INFERENCE = {("POST", "/v1/chat/completions"), ("POST", "/v1/messages"), ("POST", "/v1beta/models/{proxy+}")}
+INFERENCE = {
+    ("POST", "/v1/chat/completions"),
+    ("POST", "/v1/messages"),
+    ("POST", "/v1beta/models/{proxy+}"),
+    ("POST", "/v1/models/{id+}"),
+}
 STREAMING = "/2021-11-15/functions/${{{}.Arn}}/response-streaming-invocations"
 BUFFERED = "/2015-03-31/functions/${{{}.Arn}}/invocations"
 WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"

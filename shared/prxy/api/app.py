@@ -26,11 +26,13 @@ class Mounted:
     path: str
     app: App
     render_error: ErrorRenderer
+    methods: tuple[str, ...] | None = None
+    """Where two endpoints share a path, those that are meant for this one. None: all."""
 
 
 def create_app(mounted: Sequence[Mounted], render_error: ErrorRenderer, fallback: App | None = None) -> App:
     """One application of many endpoints. `fallback` answers what no path matches; without one that is a 404."""
-    routes = [Route(m.path, endpoint=_Guarded(m.app, m.render_error)) for m in mounted]
+    routes = [_Endpoint(m.path, endpoint=_Guarded(m.app, m.render_error), methods=m.methods) for m in mounted]
     router = Router(routes, redirect_slashes=False, default=_Guarded(fallback or _unknown, render_error))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,6 +43,13 @@ def create_app(mounted: Sequence[Mounted], render_error: ErrorRenderer, fallback
             await router(scope, receive, send)
 
     return app
+
+
+class _Endpoint(Route):
+    """Tells of a wrong method in its own words, where no other endpoint at the path takes it."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

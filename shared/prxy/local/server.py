@@ -14,10 +14,10 @@ import uvicorn
 from prxy.local import dynamodb
 from prxy.local.keys import LocalKeys, local_keys, seed
 from prxy.providers import PROVIDERS
+from prxy.providers.aws.sigv4 import Credentials
 from prxy.settings import ConfigurationError, Settings, from_environment
 from prxy.store.schema import TABLE
 from prxy.wiring import Planes, local_app, wire
-
 
 EMBEDDED_TIMEOUT_S = 30.0
 """The embedded store answers one request after another, so a burst has to queue."""
@@ -27,25 +27,31 @@ def serve_here(host: str, port: int) -> None:
     """Serve until a signal comes. Raises ConfigurationError."""
     settings = from_environment(PROVIDERS)
     keys = local_keys(settings)
+    credentials: Credentials | None = None
     with ExitStack() as stack:
         if settings.aws.dynamodb_url is None:
             url = stack.enter_context(dynamodb.running())
             aws = replace(settings.aws, dynamodb_url=url, access_key_id="local", secret_access_key="local")  # noqa: S106  # moto checks nothing
             settings = replace(settings, aws=aws, store_timeout_s=EMBEDDED_TIMEOUT_S)
         listening = stack.enter_context(_listen(host, port))
-        asyncio.run(_serve(settings, keys, listening))
+        asyncio.run(_serve(settings, keys, listening, credentials))
 
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=1024)
+        listening = socket.create_server((host, port), family=family, backlog=1024)
     except OSError as error:
         raise ConfigurationError(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port.") from error
+    # asyncio sets it only on sockets that it made itself; without it every answer waits 40 ms for an acknowledgement
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
-async def _serve(settings: Settings, keys: LocalKeys, listening: socket.socket) -> None:
-    planes = wire(settings)
+async def _serve(
+    settings: Settings, keys: LocalKeys, listening: socket.socket, store_credentials: Credentials | None
+) -> None:
+    planes = wire(settings, store_credentials)
     await planes.table.create_table(TABLE)
     await seed(keys, planes.control.administration, int(planes.control.clock()))
     config = uvicorn.Config(

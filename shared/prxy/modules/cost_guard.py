@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+
 from msgspec import structs
 
 from prxy.canonical.errors import InvalidRequest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from prxy.providers import anthropic, compatible, echo, google, openai
+from prxy.providers import anthropic, bedrock, compatible, echo, google, openai
 from prxy.providers.base import Provider
 
 PROVIDERS: Mapping[str, Provider] = {
@@ -13,6 +13,7 @@ PROVIDERS: Mapping[str, Provider] = {
         openai.PROVIDER,
         anthropic.PROVIDER,
         google.PROVIDER,
+        bedrock.PROVIDER,
         *compatible.PROVIDERS,
         echo.PROVIDER,
     )

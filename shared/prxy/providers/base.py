@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
@@ -14,6 +14,7 @@ from prxy.providers.auth import Auth
 from prxy.providers.transport import Deadlines, HttpRequest, Transport
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,255}")
+Sign = Callable[[HttpRequest], Awaitable[HttpRequest]]
 _USER_AGENT = f"prxy/{prxy.__version__}"
 
 
@@ -55,15 +56,22 @@ class ConfiguredProvider:
     base_url: str | None
     key: str | None
     """The operator's; tenants and callers may bring their own."""
+    sign: Sign | None = None
+    """Signs what carries no key, with the operator's own credentials."""
 
     @property
     def usable(self) -> bool:
         """Whether it can be called with what the operator set."""
-        return self.base_url is not None and (self.key is not None or not self.row.auth.needs_key)
+        authorised = self.key is not None or self.sign is not None or not self.row.auth.needs_key
+        return self.base_url is not None and authorised
 
 
 def configure(
-    providers: Iterable[Provider], *, keys: Mapping[str, str], urls: Mapping[str, str]
+    providers: Iterable[Provider],
+    *,
+    keys: Mapping[str, str],
+    urls: Mapping[str, str],
+    signers: Mapping[str, Sign] | None = None,
 ) -> Mapping[str, ConfiguredProvider]:
     """Every provider by name, with the operator's keys and addresses. Raises ValueError for a bad <NAME>_BASE_URL."""
     return {
@@ -71,6 +79,7 @@ def configure(
             row=row,
             base_url=_checked_url(row.name, urls[row.name]) if row.name in urls else row.base_url,
             key=keys.get(row.name),
+            sign=(signers or {}).get(row.name),
         )
         for row in providers
     }
@@ -120,10 +129,15 @@ def build_request(  # noqa: PLR0913  # each is one part of the request, by keywo
     )
 
 
+async def signed(provider: ConfiguredProvider, request: HttpRequest, credential: str | None) -> HttpRequest:
+    """The request, signed where it carries no key and the provider takes signatures. Raises ProviderUnavailable."""
+    return request if credential is not None or provider.sign is None else await provider.sign(request)
+
+
 def _checked_model(model: str) -> str:
-    if not _MODEL.fullmatch(model) or _climbs(model):
+    if not _MODEL.fullmatch(model) or _climbs(model) or model.startswith("arn:"):
         raise InvalidRequest(
-            "'model' must be 1 to 256 letters, digits and ._:/@-, beginning with a letter or digit and without '..'.",
+            "'model' must be 1 to 256 letters, digits and ._:/@-, beginning with a letter or digit, without '..', and no ARN.",
             code="invalid_model",
             param="model",
         )

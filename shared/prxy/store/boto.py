@@ -16,11 +16,11 @@ from msgspec import Struct
 
 from prxy.canonical.errors import StoreUnavailable
 from prxy.canonical.parts import Json, Wire
+from prxy.providers.aws.sigv4 import Credentials
 from prxy.store.attempts import Unanswered, Unsent
 from prxy.store.attributes import Attribute
 from prxy.store.dynamodb import Address
 from prxy.store.operations import Answer, CalledTable, Caller, failure
-from prxy.store.sigv4 import Credentials
 from prxy.store.table import Table
 
 METHODS = {

@@ -20,12 +20,12 @@ from prxy.canonical.errors import (
     ProviderTimeout,
 )
 from prxy.canonical.parts import Wire
+from prxy.providers.aws.credentials import CredentialSource
+from prxy.providers.aws.sigv4 import Credentials, Scope, Signable, sign, signing_key
 from prxy.providers.transport import Deadlines, HttpRequest, Transport
 from prxy.store.attempts import Unanswered, Unsent
 from prxy.store.attributes import Attribute
-from prxy.store.credentials import CredentialSource
 from prxy.store.operations import STALE_CREDENTIALS, Answer, CalledTable, Caller, failure
-from prxy.store.sigv4 import Credentials, Scope, Signable, sign, signing_key
 from prxy.store.table import Table
 
 

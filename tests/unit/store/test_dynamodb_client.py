@@ -16,12 +16,12 @@ from prxy.canonical.errors import (
     ProviderTimeout,
     StoreUnavailable,
 )
+from prxy.providers.aws.credentials import ContainerCredentials, FixedCredentials
+from prxy.providers.aws.sigv4 import Credentials
 from prxy.providers.transport import HttpReply, HttpRequest, Transport
 from prxy.store.attempts import Attempts
 from prxy.store.attributes import Attribute, parse_item, render_item
-from prxy.store.credentials import ContainerCredentials, FixedCredentials
 from prxy.store.dynamodb import Address, make_table
-from prxy.store.sigv4 import Credentials
 from prxy.store.table import ConditionFailed, Item, OutcomeUnknown, Returned, StoreRejected, Table, Throttled, Update
 
 TWICE = Attempts(count=2, within_s=5.0)

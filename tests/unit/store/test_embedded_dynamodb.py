@@ -13,7 +13,7 @@ import pytest
 from tests.stores import CREDENTIALS, REGION
 
 from prxy.local import dynamodb
-from prxy.store.sigv4 import Scope, Signable, sign
+from prxy.providers.aws.sigv4 import Scope, Signable, sign
 
 THREADS, EACH, UNITS = 50, 30, 800
 

@@ -12,6 +12,7 @@ from prxy.api.routes.inference import Inference
 from prxy.api.routes.models import Models
 from prxy.api.routes.pipeline import Pipeline
 from prxy.formats import FORMATS
+from prxy.formats.base import Format
 from prxy.gateway import Gateway
 
 RENDER_ERROR = FORMATS["openai_chat"].render_error
@@ -24,7 +25,7 @@ def _inference(name: str) -> RouteMaker:
     def make(gateway: Gateway) -> Sequence[Mounted]:
         format_ = FORMATS[name]
         endpoint = Inference(format_, gateway)
-        return [Mounted(path=path, app=endpoint, render_error=format_.render_error) for path in format_.serves]
+        return [_posted(path, endpoint, format_) for path in format_.serves]
 
     return make
 
@@ -32,10 +33,14 @@ def _inference(name: str) -> RouteMaker:
 def _counting(gateway: Gateway) -> Sequence[Mounted]:
     counters = [(format_, format_.counting) for format_ in FORMATS.values() if format_.counting]
     return [
-        Mounted(path=path, app=TokenCount(format_, counting, gateway), render_error=format_.render_error)
+        _posted(path, TokenCount(format_, counting, gateway), format_)
         for format_, counting in counters
         for path in counting.serves
     ]
+
+
+def _posted(path: str, app: App, format_: Format) -> Mounted:
+    return Mounted(path=path, app=app, render_error=format_.render_error, methods=("POST",))
 
 
 def _at(endpoint: Callable[[Gateway], App], *paths: str) -> RouteMaker:
@@ -57,4 +62,4 @@ ROUTES: Mapping[str, RouteMaker] = {
     "health": _at(Health, "/health"),
 }
 """Name of the function that serves it in the cloud -> its endpoints. Of two paths that match, the first one answers:
-counting comes before the inference routes whose method is a part of the path."""
+what counts comes before what answers, and both before the models, below whose path Gemini puts them."""

@@ -30,7 +30,8 @@ from prxy.framing.frame import Frame
 class Block:
     """contentBlockStart? contentBlockDelta* contentBlockStop. A signature is told after the thoughts.
 
-    A call has at least one delta, text too. Media are told at their end.
+    A call has at least one delta, text too; the text of a free-form call is the string `input` of an object.
+    Media are told at their end.
     """
 
     def __init__(self, index: int, part: Part) -> None:
@@ -38,6 +39,7 @@ class Block:
         self._part = part
         self._signature: Signature | None = None
         self._is_empty = True
+        self._is_freeform = isinstance(part, ToolCall) and part.freeform
         self._data: list[str] = []
 
     def start(self) -> Iterator[Frame]:
@@ -46,9 +48,9 @@ class Block:
                 self._data.append(part_text(self._part))
                 return
             case ToolCall() | ServerToolCall():
-                call = {**render_block(with_text(self._part, ""))["toolUse"]}
-                del call["input"]
-                yield self._frame("contentBlockStart", start={"toolUse": call})
+                call = render_block(with_text(self._part, ""))["toolUse"]
+                known = {name: value for name, value in call.items() if name != "input"}
+                yield self._frame("contentBlockStart", start={"toolUse": known})
             case ServerToolResult(value=value) | Opaque(value=value):
                 yield from self._whole(value)
             case Reasoning(redacted=True):
@@ -59,6 +61,8 @@ class Block:
                 yield from self._citations(extras)
             case _:
                 pass
+        if self._is_freeform:
+            yield self._delta({"toolUse": {"input": '{"input":"'}})
         yield from self._text(part_text(self._part))
 
     def grow(self, delta: PartDelta) -> Iterator[Frame]:
@@ -71,6 +75,8 @@ class Block:
         match self._part:
             case Media():
                 yield from self._whole(render_block(with_text(self._part, "".join(self._data))))
+            case ToolCall(freeform=True):
+                yield self._delta({"toolUse": {"input": '"}'}})
             case ToolCall() | ServerToolCall() if self._is_empty:
                 yield from self._text("{}")
             case Text() | Refusal() if self._is_empty:
@@ -92,6 +98,8 @@ class Block:
                 yield self._delta({"text": text})
             case Reasoning(redacted=False):
                 yield self._delta({"reasoningContent": {"text": text}})
+            case ToolCall(freeform=True):
+                yield self._delta({"toolUse": {"input": encode_json(text)[1:-1].decode()}})
             case ToolCall() | ServerToolCall():
                 yield self._delta({"toolUse": {"input": text}})
             case Media():

@@ -14,7 +14,7 @@ from typing import TypeVar, assert_never
 
 from msgspec import structs
 
-from prxy.canonical.errors import InvalidRequest, UnsupportedFeature
+from prxy.canonical.errors import InvalidRequest
 from prxy.canonical.parts import (
     Media,
     MediaKind,
@@ -33,6 +33,7 @@ from prxy.canonical.request import Message, Role
 from prxy.formats.bedrock_converse.media import DocumentNames, fit_media
 from prxy.formats.bedrock_converse.vendors import Vendor
 from prxy.formats.bedrock_converse.words import NAME, decode_arguments, safe_id, safe_name
+from prxy.formats.places import PartFault
 
 _Markable = TypeVar("_Markable", Text, Media, ToolCall, ToolResult)
 _Own = TypeVar("_Own", bound=ServerToolCall | ServerToolResult | Opaque)
@@ -43,7 +44,7 @@ BESIDE_DOCUMENTS = "See the document."
 
 
 def arrange(messages: Iterable[Message], vendor: Vendor) -> tuple[Message, ...]:
-    """Raises InvalidRequest where nothing is left to say, UnsupportedFeature for parts that the wire lacks."""
+    """Raises InvalidRequest where nothing is left to say, PartFault for parts that the wire lacks."""
     fitter = _Fitter(vendor)
     turns = _merged(fitter.turn(message) for message in messages)
     arranged = tuple(_trimmed(turn) for turn in _answered(turns))
@@ -142,45 +143,45 @@ class _Fitter:
     def turn(self, message: Message) -> Message:
         """System text in the middle of a conversation is said by the user, at its place."""
         role = Role.ASSISTANT if message.role is Role.ASSISTANT else Role.USER
-        parts = tuple(fitted for place, part in enumerate(message.parts) for fitted in self._fit(part, message, place))
+        parts = tuple(fitted for part in message.parts for fitted in self._fit(part))
         if any(_is_document(part) for part in parts) and not any(isinstance(part, Text) for part in parts):
             parts = (*parts, Text(text=BESIDE_DOCUMENTS))
         return Message(role=role, parts=parts, at=message.at)
 
-    def _fit(self, part: Part, message: Message, place: int) -> Iterator[Part]:
+    def _fit(self, part: Part) -> Iterator[Part]:
         """The part as this wire takes it; nothing where it says nothing."""
         match part:
             case Text() | Media() | Opaque():
-                yield from self._fit_inner(part, message, place)
+                yield from self._fit_inner(part)
             case Refusal():
-                yield from self._fit_inner(Text(text=part.text), message, place)
+                yield from self._fit_inner(Text(text=part.text))
             case Reasoning():
                 yield from (_own_thought(part),) if is_signed(part, self._vendor) else ()
             case ToolCall():
-                yield self._cached(_fit_call(part, message))
+                yield self._cached(_fit_call(part))
             case ToolResult():
-                yield self._fit_result(part, message, place)
+                yield self._fit_result(part)
             case ServerToolCall() | ServerToolResult():
-                yield _own(part, message, place)
+                yield _own(part)
             case _:
                 assert_never(part)
 
-    def _fit_inner(self, part: Text | Media | Opaque, message: Message, place: int) -> Iterator[Text | Media | Opaque]:
+    def _fit_inner(self, part: Text | Media | Opaque) -> Iterator[Text | Media | Opaque]:
         match part:
             case Text():
                 yield from (self._cached(Text(text=part.text, cache=part.cache)),) if part.text.strip() else ()
             case Media():
-                fitted = fit_media(part, message.at, place)
+                fitted = fit_media(part)
                 name = self._names.give(part.name) if part.kind is MediaKind.DOCUMENT else None
                 yield self._cached(structs.replace(fitted, name=name))
             case Opaque():
-                yield _own(part, message, place)
+                yield _own(part)
             case _:
                 assert_never(part)
 
-    def _fit_result(self, part: ToolResult, message: Message, place: int) -> ToolResult:
+    def _fit_result(self, part: ToolResult) -> ToolResult:
         """A breakpoint inside a result follows it: there is no place for it inside."""
-        inner = tuple(fitted for one in part.parts for fitted in self._fit_inner(one, message, place))
+        inner = tuple(fitted for one in part.parts for fitted in self._fit_inner(one))
         caches = (one.cache for one in (*inner, part) if not isinstance(one, Opaque) and one.cache is not None)
         plain = tuple(one if isinstance(one, Opaque) else structs.replace(one, cache=None) for one in inner)
         result = ToolResult(call_id=safe_id(part.call_id), parts=plain, is_error=part.is_error)
@@ -203,21 +204,21 @@ def _own_thought(part: Reasoning) -> Reasoning:
     return Reasoning(text=part.text, redacted=part.redacted, signature=Signature(format=NAME, value=value))
 
 
-def _fit_call(part: ToolCall, message: Message) -> ToolCall:
+def _fit_call(part: ToolCall) -> ToolCall:
     if not part.freeform and decode_arguments(part.arguments) is None:
-        raise InvalidRequest(
-            f"The arguments of the tool call '{part.id[:64]}' ({part.name[:64]}) in '{message.at}' are no JSON object; "
+        raise PartFault(
+            part,
+            f"(call '{part.id[:64]}' of '{part.name[:64]}') has arguments that are no JSON object; "
             "send them as the model wrote them, or leave the call and its result out.",
-            param=message.at or None,
+            InvalidRequest,
         )
     return structs.replace(part, id=safe_id(part.id), name=safe_name(part.name), signature=None)
 
 
-def _own(part: _Own, message: Message, place: int) -> _Own:
+def _own(part: _Own) -> _Own:
     if part.format == NAME:
         return part
-    raise UnsupportedFeature(
-        f"Part {place} of '{message.at}' is something only another vendor's API understands; "
-        "use text, images, documents, tool calls and tool results.",
-        param=message.at or None,
+    raise PartFault(
+        part,
+        "is something only another vendor's API understands; use text, images, documents, tool calls and tool results.",
     )

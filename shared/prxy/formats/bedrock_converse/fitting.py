@@ -33,6 +33,7 @@ from prxy.formats.base import make_extras
 from prxy.formats.bedrock_converse.conversation import arrange, without_tool_blocks
 from prxy.formats.bedrock_converse.vendors import Vendor, vendor_of
 from prxy.formats.bedrock_converse.words import ADDITIONAL, NAME, TOOL_NAMES, safe_name
+from prxy.formats.places import PartFault
 
 _FORCED = frozenset({ToolMode.REQUIRED, ToolMode.NAMED, ToolMode.ALLOWED_REQUIRED})
 _NARROWED = frozenset({ToolMode.ALLOWED, ToolMode.ALLOWED_REQUIRED})
@@ -42,7 +43,7 @@ USED_BEFORE = "Used earlier in this conversation; not available any more."
 
 
 def fit(request: ChatRequest) -> ChatRequest:
-    """Raises InvalidRequest and UnsupportedFeature, naming the part or the field."""
+    """Raises InvalidRequest, UnsupportedFeature and PartFault."""
     vendor = vendor_of(request.model)
     forbidden = request.tool_choice is not None and request.tool_choice.mode is ToolMode.NONE
     messages = without_tool_blocks(request.messages) if forbidden else request.messages
@@ -69,10 +70,7 @@ def _instructions(instructions: Instructions | None, vendor: Vendor) -> Instruct
         return None
     for part in instructions.parts:
         if not isinstance(part, Text):
-            raise UnsupportedFeature(
-                f"'{instructions.at}' holds more than text; the model takes only text as its instructions.",
-                param=instructions.at or None,
-            )
+            raise PartFault(part, "is not text; the model takes only text as its instructions.")
     texts = tuple(
         Text(text=part.text, cache=part.cache if vendor.caches_prompts else None)
         for part in instructions.parts
@@ -143,7 +141,7 @@ def is_thinking(reasoning: ReasoningOptions | None) -> bool:
 def _sampling(sampling: Sampling, only_defaults: bool) -> Sampling:
     if sampling.n is not None and sampling.n > 1:
         raise UnsupportedFeature(
-            f"'n' is {sampling.n}; the model gives one answer to a call. Leave it out, or call again for more.",
+            f"'sampling.n' is {sampling.n}; the model gives one answer to a call. Leave it out, or call again.",
             code="unsupported_parameter",
             param="sampling.n",
         )
@@ -160,7 +158,7 @@ def _output(output: OutputFormat | None) -> OutputFormat | None:
         return None
     if output.kind is OutputKind.JSON or output.schema is None:
         raise UnsupportedFeature(
-            "The model cannot be held to JSON without a schema here. Give a JSON Schema for the output.",
+            "'output' asks for JSON, to which the model cannot be held without a schema. Give a JSON Schema.",
             code="unsupported_parameter",
             param="output",
         )

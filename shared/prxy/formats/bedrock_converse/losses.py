@@ -22,8 +22,7 @@ def losses_of(request: ChatRequest) -> Iterator[Loss]:
     for message in (*((request.instructions,) if request.instructions else ()), *request.messages):
         yield from _message(message, vendor)
     yield from _tools(request, vendor)
-    for options in (request.tool_choice, request.output, request.reasoning, request):
-        yield from foreign_losses(options.extras if options is not None else None, NAME)
+    yield from _options(request)
     yield from _sampling(request.sampling, vendor)
     yield from _thinking(request, vendor)
     for field in ("user", "metadata", "service_tier", "cache_key"):
@@ -32,6 +31,16 @@ def losses_of(request: ChatRequest) -> Iterator[Loss]:
     for beta in betas_of(request):
         if beta not in vendor.betas:
             yield Loss(field=BETA, reason=f"the model does not take '{beta[:64]}' here")
+
+
+def _options(request: ChatRequest) -> Iterator[Loss]:
+    """A format may keep its own spelling of an output schema among the extras: that is no loss."""
+    yield from foreign_losses(request.extras, NAME)
+    output = request.output if request.output is not None and request.output.schema is None else None
+    details = {"tool_choice": request.tool_choice, "output": output, "reasoning": request.reasoning}
+    for field, options in details.items():
+        for loss in foreign_losses(None if options is None else options.extras, NAME):
+            yield Loss(field=field, reason=f"of its details, the provider does not know {loss.field}")
 
 
 def _message(message: Message, vendor: Vendor) -> Iterator[Loss]:

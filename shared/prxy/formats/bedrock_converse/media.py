@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NoReturn, assert_never
+from typing import assert_never
 
 from msgspec import structs
 
-from prxy.canonical.errors import UnsupportedFeature
 from prxy.canonical.parts import FileRef, Inline, Json, Media, MediaKind, MediaSource, Opaque, Url, Wire
 from prxy.formats.base import make_extras, own_fields
 from prxy.formats.bedrock_converse.words import MEDIA_TYPES, NAME
+from prxy.formats.places import PartFault
 from prxy.formats.reading import Fields
 
 _FORMATS: Mapping[MediaKind, Mapping[str, str]] = {
@@ -59,7 +59,7 @@ def _source(kind: MediaKind, word: str, source: Fields) -> MediaSource | None:
 
 
 def render_media(part: Media) -> Wire:
-    """The block. Raises UnsupportedFeature for what `fit_media` was not asked about."""
+    """The block. Raises PartFault."""
     word = _format(part.kind, part.source)
     body: Wire = {"format": word} if word else {}
     if part.name is not None:
@@ -82,7 +82,7 @@ def _render_source(part: Media) -> Wire:
         case Url(url=url):
             return {"s3Location": {"uri": url}}
         case FileRef():
-            raise UnsupportedFeature("A file uploaded to another vendor cannot be sent; send its bytes.")
+            raise PartFault(part, "is a file uploaded to another vendor; send its bytes.")
         case _:
             assert_never(part.source)
 
@@ -92,43 +92,38 @@ def _format(kind: MediaKind, source: MediaSource) -> str:
     return _FORMATS[kind].get(source.media_type, "")
 
 
-def fit_media(part: Media, at: str, place: int) -> Media:
-    """A part of another format as this wire takes it. Raises UnsupportedFeature naming the part and what works."""
-    where = f"Part {place} of '{at}'"
+def fit_media(part: Media) -> Media:
+    """A part of another format as this wire takes it. Raises PartFault, which names what works."""
     match part.source:
         case Inline() as source:
-            fitted: MediaSource = structs.replace(source, media_type=_media_type(part.kind, source, where, at))
+            fitted: MediaSource = structs.replace(source, media_type=_media_type(part, source))
         case Url(url=url) as source:
             if not url.startswith(_S3):
-                _refuse(f"{where} is at a web address, which the provider does not fetch; send its bytes.", at)
+                raise PartFault(part, "is at a web address, which the provider does not fetch; send its bytes.")
             media_type = source.media_type or _guessed(part.kind, url)
             fitted = structs.replace(source, media_type=_ALIASES.get(media_type, media_type))
         case FileRef():
-            _refuse(f"{where} is a file uploaded to another vendor; send its bytes.", at)
+            raise PartFault(part, "is a file uploaded to another vendor; send its bytes.")
         case _:
             assert_never(part.source)
     return Media(kind=part.kind, source=fitted, name=part.name, cache=part.cache, extras=part.extras)
 
 
-def _media_type(kind: MediaKind, source: Inline, where: str, at: str) -> str:
+def _media_type(part: Media, source: Inline) -> str:
     """A type that the wire has a format for: text of any other kind is plain text."""
     named = source.media_type.lower().partition(";")[0].strip()
     media_type = _ALIASES.get(named, named)
-    if media_type in _FORMATS[kind]:
+    if media_type in _FORMATS[part.kind]:
         return media_type
-    if kind is not MediaKind.DOCUMENT or not (source.is_text or named.startswith("text/") or named in _TEXT_TYPES):
-        known = ", ".join(sorted(MEDIA_TYPES[kind]))
-        _refuse(f"{where} is {kind.value} of type '{named[:64]}', which the provider does not take; use {known}.", at)
-    return "text/plain"
+    if part.kind is MediaKind.DOCUMENT and (source.is_text or named.startswith("text/") or named in _TEXT_TYPES):
+        return "text/plain"
+    known = ", ".join(sorted(MEDIA_TYPES[part.kind]))
+    raise PartFault(part, f"is {part.kind.value} of type '{named[:64]}'; use {known}.")
 
 
 def _guessed(kind: MediaKind, url: str) -> str:
     ending = url.rpartition(".")[2].lower()
     return MEDIA_TYPES[kind].get("jpeg" if ending == "jpg" else ending, "")
-
-
-def _refuse(problem: str, at: str) -> NoReturn:
-    raise UnsupportedFeature(problem, param=at or None)
 
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9\-()\[\]]+")

@@ -27,8 +27,10 @@ from prxy.formats.bedrock_converse.block_render import cache_block, render_conte
 from prxy.formats.bedrock_converse.fitting import fit
 from prxy.formats.bedrock_converse.losses import losses_of
 from prxy.formats.bedrock_converse.words import NAME
+from prxy.formats.places import locating
 
 
+@locating
 def render_request(request: ChatRequest) -> Rendered:
     """Request -> body and losses; model and method stand in the path.
 

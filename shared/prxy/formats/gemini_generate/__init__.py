@@ -1,6 +1,6 @@
-"""Google Gemini: generateContent and streamGenerateContent, v1beta.
+"""Google Gemini: generateContent and streamGenerateContent. Google's clients ask at v1 unless they are told v1beta.
 
-https://ai.google.dev/api/generate-content (read 2026-11)
+https://ai.google.dev/api/generate-content and https://ai.google.dev/gemini-api/docs/api-versions (read 2026-11)
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _writer(query: Mapping[str, str]) -> FrameWriter:
 
 FORMAT = Format(
     name=NAME,
-    serves=("/v1beta/models/{model:path}:{method}",),
+    serves=("/v1beta/models/{model:path}:{method}", "/v1/models/{model:path}:{method}"),
     framing=SSE,
     writer=_writer,
     key_parameter="key",

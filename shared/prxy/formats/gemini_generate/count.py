@@ -45,7 +45,7 @@ def render_count(tokens: int) -> Wire:
 
 
 COUNTING = Counting(
-    serves=("/v1beta/models/{model:path}:countTokens",),
+    serves=("/v1beta/models/{model:path}:countTokens", "/v1/models/{model:path}:countTokens"),
     parse_request=parse_request,
     render_request=render_count_request,
     parse_count=parse_count,

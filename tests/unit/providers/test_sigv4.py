@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.stores import CREDENTIALS
 
-from prxy.store.sigv4 import Credentials, Scope, Signable, sign, signing_key
+from prxy.providers.aws.sigv4 import Credentials, Scope, Signable, sign, signing_key
 
 TIMES = st.datetimes(min_value=datetime(2020, 1, 1), max_value=datetime(2035, 1, 1), timezones=st.just(UTC))
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), max_size=12)

@@ -16,8 +16,8 @@ import msgspec
 from msgspec import Struct
 
 from prxy.canonical.errors import ProviderError, StoreUnavailable
+from prxy.providers.aws.sigv4 import Credentials
 from prxy.providers.transport import Deadlines, HttpRequest, Transport
-from prxy.store.sigv4 import Credentials
 
 RENEW_BEFORE_S = 300
 

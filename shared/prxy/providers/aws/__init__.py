@@ -1,0 +1,1 @@
+"""What every caller of AWS needs: credentials and signatures."""
