@@ -1,6 +1,6 @@
-"""Write docs/modules.md from the modules themselves: `.venv/bin/python scripts/write_docs.py [--check]`.
+"""Write docs/modules.md and docs/canonical.md from the code: `.venv/bin/python scripts/write_docs.py [--check]`.
 
-`--check` writes nothing and fails where the page would change.
+`--check` writes nothing and fails where a page would change.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import canonical_page
 import msgspec
 
 from prxy.modules import MODULES
 from prxy.pipeline.base import Module, OnFailure
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "modules.md"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 HEAD = """\
 # Modules
@@ -85,14 +86,17 @@ def field_docstrings(module: type[Module]) -> dict[str, str]:
 
 
 def main() -> int:
-    page = render()
-    if "--check" in sys.argv[1:]:
-        if not PAGE.exists() or PAGE.read_text() != page:
-            print(f"{PAGE.name} is out of date: run `make docs`.")
-            return 1
+    stale = [name for name, page in PAGES.items() if not (DOCS / name).exists() or (DOCS / name).read_text() != page()]
+    if "--check" not in sys.argv[1:]:
+        for name in stale:
+            (DOCS / name).write_text(PAGES[name]())
         return 0
-    PAGE.write_text(page)
-    return 0
+    for name in stale:
+        print(f"docs/{name} is out of date: run `make docs`.")
+    return 1 if stale else 0
+
+
+PAGES = {"modules.md": render, "canonical.md": canonical_page.render}
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ REGISTRIES = {
 
 SHARED = {
     "prxy.formats": {"base", "lenient", "openai_errors", "places", "reading"},
-    "prxy.providers": {"base", "auth", "aws", "calling", "errors", "lean", "limits", "through_httpx", "tls", "transport"},
+    "prxy.providers": {*"base auth aws calling errors lean limits through_httpx tls transport".split()},
     "prxy.modules": set[str](),
     "prxy.api.routes": set[str](),
 }

@@ -80,7 +80,7 @@ class Format:
     forwards: tuple[str, ...] = ()
     """Client headers that travel to a provider of the same format."""
     tool_names: re.Pattern[str] | None = None
-    """What a tool may be called on this wire, None for any name. Others travel under an alias, see `prxy/aliases.py`."""
+    """What a tool may be called on this wire, None for any name. Others travel under an alias (`aliases.py`)."""
     counting: Counting | None = None
     """None where the wire has no counter."""
     parse_request: Callable[[Wire, Mapping[str, str]], ChatRequest]

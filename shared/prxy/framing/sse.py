@@ -111,6 +111,14 @@ class SseWriter:
         return b""
 
 
+class UncommentedSseWriter(SseWriter):
+    """For clients that know no comments. A blank line is the only thing that they skip."""
+
+    def comment(self, text: str) -> bytes:
+        del text
+        return b"\n"
+
+
 class _Sse:
     """The framing as one value, for a format to name."""
 

@@ -31,7 +31,8 @@ def serve_here(host: str, port: int) -> None:
     with ExitStack() as stack:
         if settings.aws.dynamodb_url is None:
             url = stack.enter_context(dynamodb.running())
-            aws = replace(settings.aws, dynamodb_url=url, access_key_id="local", secret_access_key="local")  # noqa: S106  # moto checks nothing
+            credentials = Credentials(access_key="local", secret_key="local")  # noqa: S106  # moto checks nothing
+            aws = replace(settings.aws, dynamodb_url=url)
             settings = replace(settings, aws=aws, store_timeout_s=EMBEDDED_TIMEOUT_S)
         listening = stack.enter_context(_listen(host, port))
         asyncio.run(_serve(settings, keys, listening, credentials))

@@ -137,7 +137,8 @@ async def signed(provider: ConfiguredProvider, request: HttpRequest, credential:
 def _checked_model(model: str) -> str:
     if not _MODEL.fullmatch(model) or _climbs(model) or model.startswith("arn:"):
         raise InvalidRequest(
-            "'model' must be 1 to 256 letters, digits and ._:/@-, beginning with a letter or digit, without '..', and no ARN.",
+            "'model' must be 1 to 256 letters, digits and ._:/@-, beginning with a letter or digit, without '..'; "
+            "ARNs are not taken.",
             code="invalid_model",
             param="model",
         )

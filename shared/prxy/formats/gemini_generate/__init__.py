@@ -1,6 +1,7 @@
-"""Google Gemini: generateContent and streamGenerateContent. Google's clients ask at v1 unless they are told v1beta.
+"""Google Gemini: generateContent and streamGenerateContent, at v1beta, and at v1, where Google's newer clients ask.
 
-https://ai.google.dev/api/generate-content and https://ai.google.dev/gemini-api/docs/api-versions (read 2026-11)
+https://ai.google.dev/api/generate-content and https://github.com/googleapis/python-genai/releases/tag/v3.0.0
+(read 2026-11)
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from prxy.formats.gemini_generate.names import NAME
 from prxy.formats.gemini_generate.request import parse_request, render_request
 from prxy.formats.gemini_generate.response import parse_response, render_response
 from prxy.framing.json_array import JsonArrayWriter
-from prxy.framing.sse import SSE, SseWriter
+from prxy.framing.sse import SSE, UncommentedSseWriter
 from prxy.framing.writer import FrameWriter
 
 __all__ = [
@@ -35,8 +36,11 @@ __all__ = [
 
 
 def _writer(query: Mapping[str, str]) -> FrameWriter:
-    """Server-sent events where they are asked for, else the stream is one JSON array."""
-    return SseWriter() if query.get("alt") == "sse" else JsonArrayWriter()
+    """Server-sent events where they are asked for, else the stream is one JSON array.
+
+    Google's clients take every line but `data:` for an error in JSON, or drop the event that it stands before.
+    """
+    return UncommentedSseWriter() if query.get("alt") == "sse" else JsonArrayWriter()
 
 
 FORMAT = Format(
