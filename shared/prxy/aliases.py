@@ -1,6 +1,6 @@
 """Tool names that a wire does not take travel under an alias; the answer's calls come back under the client's names.
 
-An alias depends on the name alone, so that it is the same in every turn of a conversation, and equal only for equal names.
+An alias depends on the name alone, so that it is the same in every turn of a conversation, and another for every name.
 """
 
 from __future__ import annotations

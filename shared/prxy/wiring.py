@@ -18,8 +18,10 @@ from prxy.pipeline.base import Ports
 from prxy.pipeline.runner import Pipelines
 from prxy.providers import PROVIDERS, bedrock
 from prxy.providers.aws.credentials import ContainerCredentials, CredentialSource, FixedCredentials
+from prxy.providers.aws.secrets import SecretKey, region_of
+from prxy.providers.aws.signing import RequestSigner
 from prxy.providers.aws.sigv4 import Credentials
-from prxy.providers.base import ConfiguredProvider, configure
+from prxy.providers.base import ConfiguredProvider, Sign, configure
 from prxy.providers.lean import LeanTransport
 from prxy.providers.transport import Transport
 from prxy.settings import AwsSettings, ConfigurationError, Settings, from_environment
@@ -64,7 +66,7 @@ def wire(settings: Settings, store_credentials: Credentials | None = None) -> Pl
     pipelines = Pipelines(MODULES, Ports(response_cache=DynamoResponseCache(table)), settings.pipeline)
     gateway = Gateway(
         pipelines=pipelines,
-        providers=_providers(settings, credentials),
+        providers=_providers(settings, credentials, to_store),
         catalog=Catalog(),
         keys=keys,
         ledger=DynamoLedger(table, remember=keys.remember),
@@ -84,7 +86,27 @@ def wire(settings: Settings, store_credentials: Credentials | None = None) -> Pl
     return Planes(data=gateway, control=control, table=table, transports=(to_store, to_providers))
 
 
-def _providers(settings: Settings, credentials: CredentialSource | None) -> Mapping[str, ConfiguredProvider]:
+def _secret(name: str, arn: str, credentials: CredentialSource, to_aws: Transport) -> SecretKey:
+    try:
+        signer = RequestSigner("secretsmanager", region_of(arn), credentials)
+    except ValueError as error:
+        raise ConfigurationError(f"{name.upper()}_API_KEY_ARN: {error}.") from error
+    return SecretKey(arn, PROVIDERS[name].auth, to_aws, signer)
+
+
+def _signers(settings: Settings, credentials: CredentialSource | None, to_aws: Transport) -> Mapping[str, Sign]:
+    """What authorises calls that carry no key: AWS credentials for Bedrock, a secret where one is named."""
+    if credentials is None:
+        return {}
+    secrets: dict[str, Sign] = {
+        name: _secret(name, arn, credentials, to_aws) for name, arn in settings.provider_key_arns.items()
+    }
+    return {bedrock.PROVIDER.name: bedrock.signer(settings.aws.region, credentials)} | secrets
+
+
+def _providers(
+    settings: Settings, credentials: CredentialSource | None, to_aws: Transport
+) -> Mapping[str, ConfiguredProvider]:
     """Bedrock is configured by the variables of AWS, unless its own say otherwise."""
     aws, name = settings.aws, bedrock.PROVIDER.name
     keys = {name: aws.bedrock_key} if aws.bedrock_key else {}
@@ -93,7 +115,7 @@ def _providers(settings: Settings, credentials: CredentialSource | None) -> Mapp
             PROVIDERS.values(),
             keys={**keys, **settings.provider_keys},
             urls={name: aws.bedrock_url or bedrock.runtime_url(aws.region), **settings.provider_urls},
-            signers={name: bedrock.signer(aws.region, credentials)} if credentials else {},
+            signers=_signers(settings, credentials, to_aws),
         )
     except ValueError as error:
         raise ConfigurationError(str(error)) from error

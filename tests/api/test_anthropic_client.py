@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import anthropic
 import pytest
 from anthropic.types import MessageParam, ToolParam
-
 from tests.api.conftest import Running
 from tests.api.upstream import Answer, Upstream
 
@@ -65,9 +64,11 @@ def test_a_stream_adds_up_to_its_message(client: anthropic.Anthropic) -> None:
 
 
 async def test_the_asynchronous_client_streams(gateway: Running) -> None:
-    async with anthropic.AsyncAnthropic(base_url=gateway.url, api_key=gateway.api_key, max_retries=0) as client:
-        async with client.messages.stream(model=ECHO, max_tokens=100, messages=say("a b c")) as stream:
-            text = "".join([piece async for piece in stream.text_stream])
+    async with (
+        anthropic.AsyncAnthropic(base_url=gateway.url, api_key=gateway.api_key, max_retries=0) as client,
+        client.messages.stream(model=ECHO, max_tokens=100, messages=say("a b c")) as stream,
+    ):
+        text = "".join([piece async for piece in stream.text_stream])
 
     assert text == "a b c"
 
@@ -150,20 +151,24 @@ def test_a_stream_that_breaks_off_is_the_clients_own_exception(client: anthropic
     whole = openai_stream({"role": "assistant", "content": "Co"}, {"content": "ld."})
     key = upstream.put("claude-openai-cut", Answer(body=whole.body[:2], headers=EVENTS, cut=True))
 
-    with pytest.raises(anthropic.APIStatusError) as broken:
-        with client.messages.stream(
+    with (
+        pytest.raises(anthropic.APIStatusError) as broken,
+        client.messages.stream(
             model=GPT, max_tokens=64, messages=say("Weather?"), extra_headers={"x-provider-key": key}
-        ) as stream:
-            stream.get_final_message()
+        ) as stream,
+    ):
+        stream.get_final_message()
 
     assert isinstance(broken.value.body, dict)
     assert broken.value.body["error"]["code"] == "provider_stream_interrupted"
 
 
 def test_a_refused_key_is_the_clients_own_exception(gateway: Running) -> None:
-    with anthropic.Anthropic(base_url=gateway.url, api_key="prxy_live_nonsense", max_retries=0) as client:
-        with pytest.raises(anthropic.AuthenticationError) as refused:
-            client.messages.create(model=ECHO, max_tokens=10, messages=say("x"))
+    with (
+        anthropic.Anthropic(base_url=gateway.url, api_key="prxy_live_nonsense", max_retries=0) as client,
+        pytest.raises(anthropic.AuthenticationError) as refused,
+    ):
+        client.messages.create(model=ECHO, max_tokens=10, messages=say("x"))
 
     assert isinstance(refused.value.body, dict)
     assert refused.value.body["error"]["code"] == "invalid_api_key"

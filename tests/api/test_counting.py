@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import anthropic
 import pytest
+from anthropic.types import ToolParam
 from google import genai
 from google.genai import errors as gemini_errors
 from google.genai import types
-
 from tests.api.conftest import Running
 from tests.api.upstream import Answer, Upstream
 
@@ -18,8 +18,10 @@ CLAUDE = "/v1/messages/count_tokens"
 GEMINI = "/v1beta/models/{}:countTokens"
 ASK = {"messages": [{"role": "user", "content": "How many tokens is this?"}]}
 CONTENTS = {"contents": [{"role": "user", "parts": [{"text": "How many tokens is this?"}]}]}
-WEATHER = {"name": "get_weather", "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}}}
-PICTURE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}}
+WEATHER: ToolParam = {
+    "name": "get_weather",
+    "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}},
+}
 
 
 def answer(body: object, status: int = 200) -> Answer:
@@ -105,9 +107,9 @@ def test_a_model_without_a_counter_is_estimated_and_its_provider_left_alone(
 
 def test_a_picture_is_estimated_by_a_constant_and_not_by_its_bytes(gateway: Running) -> None:
     def estimated(data: str) -> int:
-        picture = {**PICTURE, "source": {**PICTURE["source"], "data": data}}  # type: ignore[dict-item]
-        ask = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": [picture]}]}
-        return int(gateway.post(CLAUDE, {**ask, "model": "prxy/echo"}).json()["input_tokens"])
+        picture = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}
+        ask = {"model": "prxy/echo", "messages": [{"role": "user", "content": [picture]}]}
+        return int(gateway.post(CLAUDE, ask).json()["input_tokens"])
 
     small, large = estimated("iVBORw0KGgo="), estimated("iVBORw0KGgoA" * 500)
 
@@ -321,6 +323,18 @@ def test_a_knob_that_the_target_lacks_is_named_beside_the_estimate(gateway: Runn
 
     assert reply.status_code == 200
     assert reply.headers["x-prxy-warnings"].split(", ") == ["top_k", "input_tokens"]
+
+
+def test_modules_that_only_serve_answers_are_left_out_of_a_count(gateway: Running, upstream: Upstream) -> None:
+    key = upstream.put("count-modules", answer({"input_tokens": 3}))
+    body = {**ASK, "model": "claude-sonnet-4-5"}
+
+    replies = [gateway.post(CLAUDE, body, x_provider_key=key, x_prxy_pipe="exact-cache,cost-guard") for _ in range(2)]
+    unknown = gateway.post(CLAUDE, body, x_provider_key=key, x_prxy_pipe="no-such-module")
+
+    assert [reply.json() for reply in replies] == [{"input_tokens": 3}] * 2
+    assert len(upstream.asked[key]) == 2
+    assert unknown.json()["error"]["code"] == "invalid_pipeline"
 
 
 def test_a_wrong_method_is_told_in_the_wires_shape(gateway: Running) -> None:

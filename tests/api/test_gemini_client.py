@@ -9,7 +9,6 @@ import pytest
 from google import genai
 from google.genai import errors, types
 from pydantic import BaseModel
-
 from tests.api.conftest import Running
 from tests.api.upstream import Answer, Upstream
 
@@ -123,7 +122,7 @@ def test_a_tool_is_called_and_its_result_comes_back(client: genai.Client) -> Non
     assert first.candidates is not None
     result = types.Part.from_function_response(name="get_weather", response={"result": "12 degrees"})
     history = [question, first.candidates[0].content, types.Content(role="user", parts=[result])]
-    second = client.models.generate_content(model=ECHO, contents=history, config=config)  # type: ignore[arg-type]
+    second = client.models.generate_content(model=ECHO, contents=history, config=config)
 
     assert "12 degrees" in (second.text or "")
 
@@ -172,7 +171,7 @@ def test_a_call_of_claudes_and_its_result_find_each_other(client: genai.Client, 
         first.candidates[0].content,
         types.Content(role="user", parts=[types.Part(function_response=result)]),
     ]
-    second = client.models.generate_content(model=CLAUDE, contents=history, config=config)  # type: ignore[arg-type]
+    second = client.models.generate_content(model=CLAUDE, contents=history, config=config)
 
     assert second.text == "Cold."
     sent = upstream.asked[key][1].body["messages"]
@@ -203,9 +202,11 @@ def test_claude_answers_in_the_clients_schema(client: genai.Client, upstream: Up
 
 def test_a_refused_key_is_the_clients_own_exception(gateway: Running) -> None:
     options = types.HttpOptions(base_url=gateway.url)
-    with genai.Client(api_key="prxy_live_nonsense", http_options=options) as client:
-        with pytest.raises(errors.ClientError) as refused:
-            client.models.generate_content(model=ECHO, contents="x")
+    with (
+        genai.Client(api_key="prxy_live_nonsense", http_options=options) as client,
+        pytest.raises(errors.ClientError) as refused,
+    ):
+        client.models.generate_content(model=ECHO, contents="x")
 
     assert (refused.value.code, refused.value.status) == (401, "UNAUTHENTICATED")
 

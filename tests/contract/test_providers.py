@@ -84,6 +84,11 @@ def test_a_gemini_stream_has_a_path_and_a_query_of_its_own() -> None:
     assert url.endswith("/v1beta/models/gemini-3-pro:streamGenerateContent?alt=sse")
 
 
+@EVERY
+def test_whoever_has_an_address_for_counts_speaks_a_wire_that_counts(row: Provider) -> None:
+    assert [speaks for speaks in row.speaks if speaks.count_path and speaks.format.counting is None] == []
+
+
 @pytest.mark.parametrize(("row", "speaks", "stream"), PATHS)
 def test_the_key_travels_in_one_header_and_never_in_the_url(row: Provider, speaks: Speaks, stream: bool) -> None:
     request = build_request(configured(row), speaks, "m", body=b"{}", stream=stream, credential=KEY)

@@ -132,6 +132,7 @@ def test_functions_may_do_no_more_to_the_table_than_they_need(translated: Transl
     assert {name: actions for name, actions in allowed.items() if actions} == {
         "ChatCompletionsRole": {"GetItem", "BatchGetItem", "PutItem", "UpdateItem"},
         "MessagesRole": {"GetItem", "BatchGetItem", "PutItem", "UpdateItem"},
+        "ResponsesRole": {"GetItem", "BatchGetItem", "PutItem", "UpdateItem"},
         "GenerateContentRole": {"GetItem", "BatchGetItem", "PutItem", "UpdateItem"},
         "CountTokensRole": {"GetItem", "BatchGetItem", "UpdateItem"},
         "ModelsRole": {"GetItem"},

@@ -77,6 +77,28 @@ def test_the_other_functions_of_the_data_plane_answer(running: Running) -> None:
     assert "configured" in pipeline.json()
 
 
+def test_geminis_function_answers_streams_and_counts_at_both_versions(running: Running) -> None:
+    body = {"contents": [{"role": "user", "parts": [{"text": "seven words"}]}]}
+    headers = {"x-goog-api-key": running.api_key}
+
+    for version in ("v1", "v1beta"):
+        asked = f"/{version}/models/prxy/echo"
+        whole = running.client.post(f"{asked}:generateContent", json=body, headers=headers)
+        stream = running.client.post(f"{asked}:streamGenerateContent?alt=sse", json=body, headers=headers)
+        counted = running.client.post(f"{asked}:countTokens", json=body, headers=headers)
+
+        assert whole.json()["candidates"][0]["content"]["parts"] == [{"text": "seven words"}]
+        assert stream.text.startswith("data: ")
+        assert counted.json()["totalTokens"] > 0
+
+
+def test_the_counting_function_answers_claudes_clients(running: Running) -> None:
+    counted = running.client.post("/v1/messages/count_tokens", json=QUESTION, headers=_bearer(running.api_key))
+
+    assert counted.json()["input_tokens"] > 0
+    assert counted.headers["x-prxy-warnings"] == "input_tokens"
+
+
 def test_a_key_made_by_the_admin_function_works_on_the_chat_function(running: Running) -> None:
     made = running.client.post("/v1/keys", json={"name": "made here"}, headers=_bearer(running.admin_key))
     answer = running.client.post("/v1/chat/completions", json=QUESTION, headers=_bearer(made.json()["key"]))

@@ -13,6 +13,7 @@
     ├── RateLimited                   429 rate_limit
     ├── CostLimitExceeded             429 cost_limit_per_…
     ├── StoreUnavailable              503 overloaded
+    ├── ProviderKeyUnavailable        503 overloaded
     └── ProviderError                 what a provider did
         ├── ProviderRejected          400 its own message, redacted
         ├── ProviderAuthentication    401
@@ -159,6 +160,15 @@ class StoreUnavailable(GatewayError):
 
     def __init__(self) -> None:
         super().__init__("The budget store did not answer, so no provider was called. Try again.", retry_after="1")
+
+
+class ProviderKeyUnavailable(GatewayError):
+    status = 503
+    type = "overloaded"
+    default_code = "provider_key_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The provider's key could not be fetched, so it was not called. Try again.", retry_after="1")
 
 
 class ProviderError(GatewayError):

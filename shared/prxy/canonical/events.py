@@ -33,7 +33,7 @@ class PartStart(Struct, frozen=True, kw_only=True):
 class PartDelta(Struct, frozen=True, kw_only=True):
     index: int
     text: str = ""
-    """Added to the text of a Text, Reasoning or Refusal, the arguments of a call, or the base64 data of Inline media."""
+    """Added to the text of Text, Reasoning or Refusal, the arguments of a call, or the base64 data of Inline media."""
     signature: Signature | None = None
     extras: Extras | None = None
     """Merged into the part's: objects by key, lists by appending, anything else replaces."""

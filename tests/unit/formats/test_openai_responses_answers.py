@@ -184,3 +184,8 @@ def test_usage_includes_what_was_cached_and_thought() -> None:
     assert found is not None
     assert (found.input_tokens, found.cached_input_tokens) == (100, 60)
     assert (found.output_tokens, found.reasoning_tokens) == (30, 20)
+
+
+@pytest.mark.parametrize("lie", [{"input_tokens": -5}, {"input_tokens": 5, "output_tokens": "3"}], ids=repr)
+def test_usage_that_holds_no_counts_is_none(lie: Any) -> None:
+    assert responses.parse_response(body(output=[], usage=lie)).usage is None

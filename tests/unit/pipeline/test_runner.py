@@ -137,6 +137,23 @@ def test_the_header_wins_over_the_key_and_the_key_over_the_configuration() -> No
     assert names(made.steps("none", key)) == []
 
 
+async def test_guards_can_be_run_without_the_conveniences() -> None:
+    class Watching(Guard):
+        def __init__(self, options: ModuleOptions, ports: Ports) -> None:
+            super().__init__("watching", [], breaks=NotPermitted("no"))
+
+    class Answering(Scripted):
+        def __init__(self, options: ModuleOptions, ports: Ports) -> None:
+            super().__init__("answering", [], answers=True)
+
+    modules = {"watching": Watching, "answering": Answering}
+    made = Pipelines(modules, Ports(response_cache=NoCache()), None)
+
+    with pytest.raises(NotPermitted):
+        await made.run_guards([Step(module="answering"), Step(module="watching")]).before(CALL)
+    assert await made.run_guards([Step(module="answering")]).before(CALL) == CALL
+
+
 def test_mandatory_modules_stay_with_the_keys_own_options() -> None:
     key = structs.replace(KEY, pipeline=[{"second": {}}, "first"], mandatory=("second",))
 

@@ -9,7 +9,7 @@ from prxy.formats.anthropic_messages.request_render import render_request
 from prxy.formats.anthropic_messages.response import parse_response, render_response
 from prxy.formats.anthropic_messages.stream_decode import decode_stream
 from prxy.formats.anthropic_messages.stream_encode import encode_stream
-from prxy.formats.anthropic_messages.words import FIELDS, NAME
+from prxy.formats.anthropic_messages.words import FIELDS, NAME, TOOL_NAMES
 from prxy.formats.base import Format
 from prxy.framing.sse import SSE
 
@@ -31,6 +31,7 @@ FORMAT = Format(
     serves=("/v1/messages",),
     framing=SSE,
     fields=FIELDS,
+    tool_names=TOOL_NAMES,
     forwards=("anthropic-version", "anthropic-beta"),
     counting=COUNTING,
     parse_request=parse_request,

@@ -98,7 +98,7 @@ FIELDS: Mapping[str, str] = {
 MAX_ID_CHARS = 64
 _SAFE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
-_SAFE_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+TOOL_NAMES = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 
 
 def safe_id(call_id: str) -> str:
@@ -114,7 +114,7 @@ def hashed_id(call_id: str) -> str:
 
 def is_safe_name(name: str) -> bool:
     """Whether a tool may be offered under that name."""
-    return _SAFE_NAME.fullmatch(name) is not None
+    return TOOL_NAMES.fullmatch(name) is not None
 
 
 def safe_name(name: str) -> str:

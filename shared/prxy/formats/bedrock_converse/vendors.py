@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 from prxy.canonical.parts import Wire
 from prxy.canonical.request import ReasoningMode, ReasoningOptions, Sampling
 
-_REGION = re.compile(r"^(?:[a-z]{2,6}(?:-gov)?)\.(?=[a-z0-9-]+\.)")
+_REGION = re.compile(r"^(?:global|us|us-gov|eu|apac|au|jp|ca|in|sa)\.")
 """The geography of an inference profile (`us.`, `apac.`, `global.`) before the vendor's name."""
 
 

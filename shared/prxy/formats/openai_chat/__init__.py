@@ -7,7 +7,7 @@
     error       formats.openai_errors               formats.openai_errors
 
 `parts`, `media`, `tools` and `usage` hold both directions of what they are named after; `words` the tables,
-`lenient` the reading of what providers send.
+`formats.lenient` the reading of what providers send.
 """
 
 from __future__ import annotations

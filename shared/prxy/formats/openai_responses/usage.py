@@ -9,16 +9,21 @@ from __future__ import annotations
 from prxy.canonical.parts import Json, Wire
 from prxy.canonical.response import Usage
 from prxy.formats.base import make_extras, own_fields
-from prxy.formats.lenient import count
+from prxy.formats.lenient import are_counts, count
 from prxy.formats.openai_responses.words import NAME
+
+_COUNTS = ("input_tokens", "output_tokens", "total_tokens")
+_DETAILS = ("cached_tokens", "cache_write_tokens", "reasoning_tokens")
 
 
 def parse_usage(body: Wire) -> Usage | None:
-    """The usage of a response object, None where it has none."""
+    """The usage of a response object, None where it has none or where that holds no counts."""
     usage = body.get("usage")
     if not isinstance(usage, dict) or not usage:
         return None
     read, written = _object(usage.get("input_tokens_details")), _object(usage.get("output_tokens_details"))
+    if not (are_counts(usage, *_COUNTS) and are_counts(read, *_DETAILS) and are_counts(written, *_DETAILS)):
+        return None
     tier = body.get("service_tier")
     return Usage(
         input_tokens=count(usage, "input_tokens") or 0,

@@ -1,0 +1,103 @@
+"""Operator keys that lie in Secrets Manager: fetched when first needed, kept for minutes, never in the environment.
+
+https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html (read 2026-11)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import msgspec
+from msgspec import Struct
+
+from prxy.canonical.errors import ProviderError, ProviderKeyUnavailable
+from prxy.providers.auth import Auth
+from prxy.providers.aws.signing import RequestSigner
+from prxy.providers.transport import Deadlines, HttpRequest, Transport
+
+KEPT_S = 300.0
+"""A rotated secret is used after that long at the latest."""
+
+_DEADLINES = Deadlines(connect_s=1.0, first_byte_s=3.0, idle_s=3.0, total_s=5.0)
+_log = logging.getLogger(__name__)
+
+
+class _Answer(Struct):
+    SecretString: str
+
+
+_decoder = msgspec.json.Decoder(_Answer)
+
+
+def region_of(arn: str) -> str:
+    """Region of `arn:aws:secretsmanager:<region>:<account>:secret:<name>`. Raises ValueError."""
+    parts = arn.split(":")
+    if len(parts) < 7 or parts[2] != "secretsmanager" or not parts[3]:
+        raise ValueError("it is not the ARN of a secret in Secrets Manager")
+    return parts[3]
+
+
+class SecretKey:
+    """Signs a request with a key whose text is the secret. One fetch serves everybody who waits for it."""
+
+    def __init__(
+        self,
+        arn: str,
+        auth: Auth,
+        transport: Transport,
+        signer: RequestSigner,
+        *,
+        url: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`url`: another address for Secrets Manager."""
+        self._arn, self._auth = arn, auth
+        self._transport, self._signer = transport, signer
+        self._clock = clock
+        self._url = url or f"https://secretsmanager.{region_of(arn)}.amazonaws.com/"
+        self._key = ""
+        self._fetched_at = float("-inf")
+        self._lock = asyncio.Lock()
+
+    async def __call__(self, request: HttpRequest) -> HttpRequest:
+        """Raises ProviderKeyUnavailable."""
+        return replace(request, headers={**request.headers, **self._auth.headers(await self._current())})
+
+    async def _current(self) -> str:
+        async with self._lock:
+            if self._clock() - self._fetched_at > KEPT_S:
+                await self._renew()
+            return self._key
+
+    async def _renew(self) -> None:
+        """A failed renewal is borne as long as there is a key from before."""
+        try:
+            self._key = await self._fetch()
+            self._fetched_at = self._clock()
+        except (ProviderError, msgspec.MsgspecError) as error:
+            _log.warning("provider_key_not_renewed", extra={"cause": type(error).__name__})
+            if not self._key:
+                raise ProviderKeyUnavailable from error
+
+    async def _fetch(self) -> str:
+        request = await self._signer(
+            HttpRequest(
+                url=self._url,
+                headers={
+                    "content-type": "application/x-amz-json-1.1",
+                    "x-amz-target": "secretsmanager.GetSecretValue",
+                },
+                body=msgspec.json.encode({"SecretId": self._arn}),
+                deadlines=_DEADLINES,
+            )
+        )
+        reply = await self._transport.send(request)
+        try:
+            body = await reply.read()
+        finally:
+            await reply.aclose()
+        return _decoder.decode(body).SecretString.strip()
