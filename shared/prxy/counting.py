@@ -25,7 +25,7 @@ from prxy.gateway import Gateway
 from prxy.money.bound import media_of
 from prxy.money.payment import Payment
 from prxy.pipeline.base import Call, Step
-from prxy.providers.base import Speaks, build_request
+from prxy.providers.base import Speaks, build_request, signed
 from prxy.providers.calling import call_provider
 from prxy.providers.errors import attributed, error_from_reply
 from prxy.providers.transport import HttpRequest
@@ -106,7 +106,9 @@ async def _question(
     provider = target.provider
     card = gateway.catalog.card(provider.row.name, target.model)
     speaks = counter.speaks if counter else tongue(provider.row.speaks, call.request.format, card)
-    adapted = adapt(structs.replace(call.request, model=target.model), card, speaks.format.name)
+    adapted = adapt(
+        structs.replace(call.request, model=target.model), card, speaks.format.name, speaks.format.tool_names
+    )
     request = adapted.request
     if speaks.signs and request.format != speaks.format.name:
         request = await recall(request, call.key.tenant, gateway.memory)
@@ -158,7 +160,8 @@ async def _admitted(question: _Question, counter: _Counter, gateway: Gateway) ->
 async def _ask(question: _Question, gateway: Gateway) -> bytes:
     """The provider's answer. Raises what went wrong with it."""
     target = question.target
-    reply = await call_provider(gateway.transport_of(target.provider), question.http)
+    http = await signed(target.provider, question.http, target.credential)
+    reply = await call_provider(gateway.transport_of(target.provider), http)
     try:
         if reply.status >= 300:
             raise await error_from_reply(reply, target.provider.row.name, question.format, target.credential)

@@ -22,7 +22,7 @@ from prxy.gateway import Gateway, Plan
 from prxy.money.payment import Payment, affordable, worst_case
 from prxy.pipeline.base import Call, Outcome, Step
 from prxy.pipeline.runner import Run
-from prxy.providers.base import build_request, signed
+from prxy.providers.base import Speaks, build_request, signed
 from prxy.providers.calling import call_provider
 from prxy.providers.errors import error_from_reply
 from prxy.recall import recall
@@ -75,7 +75,7 @@ async def _plan(call: Call, target: Target, gateway: Gateway, deadline_s: float)
     adapted = adapt(
         structs.replace(call.request, model=target.model), card, speaks.format.name, speaks.format.tool_names
     )
-    request = affordable(adapted.request, card, call.limits)
+    request = _streamed_if_long(affordable(adapted.request, card, call.limits), speaks)
     if speaks.signs and request.format != speaks.format.name:
         request = await recall(request, call.key.tenant, gateway.memory)
     rendered = speaks.format.render_request(request)
@@ -99,6 +99,12 @@ async def _plan(call: Call, target: Target, gateway: Gateway, deadline_s: float)
         http=await signed(target.provider, http, target.credential),
         chosen_output_limit=_chosen_limit(call, request),
     )
+
+
+def _streamed_if_long(request: ChatRequest, speaks: Speaks) -> ChatRequest:
+    """An answer that may take longer than a provider keeps a silent connection is streamed here and assembled."""
+    limit, most = request.sampling.max_output_tokens, speaks.whole_up_to_tokens
+    return structs.replace(request, stream=request.stream or bool(most and limit and limit > most))
 
 
 def _chosen_limit(call: Call, sent: ChatRequest) -> int | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -21,6 +22,7 @@ VARIABLES: Mapping[str, str] = {
     "PRXY_TOTAL_TIMEOUT_S": "seconds for a whole call (840)",
     "PRXY_KEEPALIVE_S": "seconds of silence after which a stream sends a comment (15)",
     "PRXY_STORE_TIMEOUT_S": "seconds that the table may take to answer one attempt (1)",
+    "PRXY_PROVIDERS": "more OpenAI-compatible providers: name=https://host/v1, comma-separated; keys in <NAME>_API_KEY",
     "PRXY_TRANSPORT": "lean (default) or httpx, which honours HTTPS_PROXY",
     "PRXY_LOCAL_API_KEY": "key that `prxy serve` uses in place of a made one",
     "PRXY_LOCAL_ADMIN_KEY": "admin key that `prxy serve` uses in place of a made one",
@@ -36,6 +38,9 @@ VARIABLES: Mapping[str, str] = {
     "AWS_CONTAINER_AUTHORIZATION_TOKEN": "token for the runtime's credentials",
 }
 """Every variable that the gateway reads, besides <PROVIDER>_API_KEY, <PROVIDER>_API_KEY_ARN and <PROVIDER>_BASE_URL."""
+
+
+_PROVIDER_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
 class ConfigurationError(Exception):
@@ -71,19 +76,22 @@ class Settings:
     """Provider name -> the operator's key."""
     provider_key_arns: Mapping[str, str] = field(default_factory=dict)
     """Provider name -> ARN of the secret that holds the operator's key."""
+    added_providers: Mapping[str, str] = field(default_factory=dict)
+    """Name of an OpenAI-compatible provider of the operator's own -> its base URL."""
     provider_urls: Mapping[str, str] = field(default_factory=dict)
     """Provider name -> base URL in place of the vendor's."""
 
 
-def from_environment(providers: Iterable[str]) -> Settings:
+def from_environment(providers: Collection[str]) -> Settings:
     """The settings of this process. Raises ConfigurationError."""
     return read_settings(os.environ, providers)
 
 
-def read_settings(environ: Mapping[str, str], providers: Iterable[str] = ()) -> Settings:
+def read_settings(environ: Mapping[str, str], providers: Collection[str] = ()) -> Settings:
     """Settings from an environment; empty values count as absent. Raises ConfigurationError."""
     env = {name: value for name, value in environ.items() if value.strip()}
-    names = tuple(providers)
+    added = _added_providers(env, providers)
+    names = (*providers, *added)
     return Settings(
         table=env.get("PRXY_TABLE", "prxy"),
         pipeline=_pipeline(env),
@@ -102,6 +110,7 @@ def read_settings(environ: Mapping[str, str], providers: Iterable[str] = ()) -> 
         aws=_aws(env),
         provider_keys=_by_provider(env, names, "API_KEY"),
         provider_key_arns=_by_provider(env, names, "API_KEY_ARN"),
+        added_providers=added,
         provider_urls=_by_provider(env, names, "BASE_URL"),
     )
 
@@ -123,6 +132,19 @@ def _aws(env: Mapping[str, str]) -> AwsSettings:
 def _by_provider(env: Mapping[str, str], providers: Iterable[str], what: str) -> Mapping[str, str]:
     found = {name: env.get(f"{name.upper()}_{what}") for name in providers}
     return {name: value.strip() for name, value in found.items() if value}
+
+
+def _added_providers(env: Mapping[str, str], known: Collection[str]) -> Mapping[str, str]:
+    added: dict[str, str] = {}
+    for entry in filter(None, map(str.strip, env.get("PRXY_PROVIDERS", "").split(","))):
+        name, equals, url = (part.strip() for part in entry.partition("="))
+        if not equals or not _PROVIDER_NAME.fullmatch(name) or name in known or name in added:
+            raise ConfigurationError(
+                f"PRXY_PROVIDERS holds '{name[:64]}'; each entry is name=https://host/v1, with a new name of "
+                "lower-case letters, digits and underscores."
+            )
+        added[name] = url
+    return added
 
 
 def _pipeline(env: Mapping[str, str]) -> str | None:

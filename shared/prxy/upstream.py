@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 import msgspec
 
@@ -15,28 +16,40 @@ from prxy.providers.transport import HttpReply
 
 Batch = Sequence[StreamEvent]
 
+DRAIN_S = 0.1
+"""How long a provider may take to close an answer that has told its end."""
+
 
 async def read_stream(reply: HttpReply, format_: Format) -> AsyncGenerator[Batch, None]:
     """The events of a streamed reply, ending in exactly one StreamEnd or StreamError.
 
-    What the provider sends after the terminal event is read and dropped, so that the connection can be used again.
+    What the provider sends right after the terminal event is read and dropped, so that the connection can be used again.
     """
     decoding = _Decoding(format_)
     chunks = reply.chunks()
     try:
         async for chunk in chunks:
-            if decoding.ended:
-                continue
             batch = decoding.feed(chunk)
             if batch:
                 yield batch
-            if decoding.broken:
-                return
-        if not decoding.ended:
+            if decoding.ended:
+                break
+        else:
             yield decoding.finish()
     except ProviderError as error:
-        if not decoding.ended:  # else the answer was complete, and only the connection is lost
-            yield [StreamError(error=error)]
+        yield [StreamError(error=error)]
+    if not decoding.broken:
+        await _drain(chunks)
+
+
+async def _drain(chunks: AsyncIterator[bytes]) -> None:
+    """The answer was complete: whatever happens to the connection now is no fault of the call."""
+    try:
+        async with asyncio.timeout(DRAIN_S):
+            async for _ in chunks:
+                pass
+    except (TimeoutError, ProviderError):
+        return
 
 
 class _Decoding:

@@ -17,11 +17,12 @@ from prxy.modules import MODULES
 from prxy.pipeline.base import Ports
 from prxy.pipeline.runner import Pipelines
 from prxy.providers import PROVIDERS, bedrock
+from prxy.providers.auth import none_needed
 from prxy.providers.aws.credentials import ContainerCredentials, CredentialSource, FixedCredentials
-from prxy.providers.aws.secrets import SecretKey, region_of
-from prxy.providers.aws.signing import RequestSigner
+from prxy.providers.aws.secrets import SecretKey, vault_of
 from prxy.providers.aws.sigv4 import Credentials
 from prxy.providers.base import ConfiguredProvider, Sign, configure
+from prxy.providers.compatible import compatible_row
 from prxy.providers.lean import LeanTransport
 from prxy.providers.transport import Transport
 from prxy.settings import AwsSettings, ConfigurationError, Settings, from_environment
@@ -88,10 +89,10 @@ def wire(settings: Settings, store_credentials: Credentials | None = None) -> Pl
 
 def _secret(name: str, arn: str, credentials: CredentialSource, to_aws: Transport) -> SecretKey:
     try:
-        signer = RequestSigner("secretsmanager", region_of(arn), credentials)
+        vault = vault_of(arn, to_aws, credentials)
     except ValueError as error:
         raise ConfigurationError(f"{name.upper()}_API_KEY_ARN: {error}.") from error
-    return SecretKey(arn, PROVIDERS[name].auth, to_aws, signer)
+    return SecretKey(arn, PROVIDERS[name].auth if name in PROVIDERS else none_needed, vault)
 
 
 def _signers(settings: Settings, credentials: CredentialSource | None, to_aws: Transport) -> Mapping[str, Sign]:
@@ -112,9 +113,13 @@ def _providers(
     keys = {name: aws.bedrock_key} if aws.bedrock_key else {}
     try:
         return configure(
-            PROVIDERS.values(),
+            [*PROVIDERS.values(), *(compatible_row(name, None, none_needed) for name in settings.added_providers)],
             keys={**keys, **settings.provider_keys},
-            urls={name: aws.bedrock_url or bedrock.runtime_url(aws.region), **settings.provider_urls},
+            urls={
+                name: aws.bedrock_url or bedrock.runtime_url(aws.region),
+                **settings.added_providers,
+                **settings.provider_urls,
+            },
             signers=_signers(settings, credentials, to_aws),
         )
     except ValueError as error:

@@ -166,6 +166,22 @@ def test_a_whole_gemini_request_is_counted_with_all_that_the_model_reads(gateway
     assert not {"temperature", "max_tokens"} & set(asked.body)
 
 
+def test_a_tool_that_the_counters_wire_cannot_name_is_counted_as_it_would_be_called(
+    gateway: Running, upstream: Upstream
+) -> None:
+    key = upstream.put("gemini-alias", answer({"input_tokens": 20}))
+    tools = [{"functionDeclarations": [{"name": "weather.get", "parameters": {"type": "OBJECT"}}]}]
+
+    reply = gateway.post(
+        GEMINI.format("claude-sonnet-4-5"),
+        {"generateContentRequest": {**CONTENTS, "tools": tools}},
+        x_provider_key=key,
+    )
+
+    assert reply.status_code == 200, reply.text
+    assert "." not in upstream.asked[key][0].body["tools"][0]["name"]
+
+
 def test_a_whole_gemini_request_reaches_google_in_its_own_spelling(gateway: Running, upstream: Upstream) -> None:
     key = upstream.put("gemini-snake", answer({"totalTokens": 20}))
     whole = {**CONTENTS, "system_instruction": {"parts": [{"text": "Be brief."}]}, "newField": {"of": 2027}}

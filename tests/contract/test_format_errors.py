@@ -15,6 +15,7 @@ from prxy.canonical.errors import (
     GatewayError,
     NotAuthenticated,
     ProviderError,
+    ProviderKeyUnavailable,
     StoreUnavailable,
 )
 from prxy.formats import FORMATS
@@ -26,6 +27,7 @@ def gateway_errors() -> list[GatewayError]:
     built = {
         NotAuthenticated: NotAuthenticated(),
         StoreUnavailable: StoreUnavailable(),
+        ProviderKeyUnavailable: ProviderKeyUnavailable(),
         CostLimitExceeded: CostLimitExceeded(
             "day", limit="5", spent="4.99", estimated="0.02", resets_at="2026-11-23T00:00:00Z"
         ),

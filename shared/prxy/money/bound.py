@@ -128,7 +128,8 @@ def _refers(value: Json) -> bool:
     """Whether a block that only its own format understands points to something outside of the body."""
     match value:
         case dict():
-            return any("url" in key.lower() or "file" in key.lower() or _refers(each) for key, each in value.items())
+            named = value.get("type") == "item_reference"
+            return named or any("url" in key.lower() or "file" in key.lower() or _refers(v) for key, v in value.items())
         case list():
             return any(_refers(each) for each in value)
         case _:

@@ -31,6 +31,8 @@ class Speaks:
     """Where the provider counts the tokens of a prompt, None where it does not."""
     signs: bool = False
     """Whether reasoning comes signed and must be given back with its signature."""
+    whole_up_to_tokens: int | None = None
+    """Output limit above which even a whole answer is asked for as a stream; None: the provider sends any at once."""
     partial: bool = False
     """Models whose card says `responses_only` are not served at this path."""
 

@@ -7,7 +7,8 @@ from prxy.providers.auth import Auth, bearer, in_header, none_needed
 from prxy.providers.base import Provider, Speaks
 
 
-def _row(name: str, base_url: str | None, auth: Auth = bearer) -> Provider:
+def compatible_row(name: str, base_url: str | None, auth: Auth = bearer) -> Provider:
+    """A provider that is nothing but an address and a key."""
     return Provider(
         name=name,
         base_url=base_url,
@@ -18,27 +19,27 @@ def _row(name: str, base_url: str | None, auth: Auth = bearer) -> Provider:
 
 PROVIDERS = (
     # https://console.groq.com/docs/openai
-    _row("groq", "https://api.groq.com/openai/v1"),
+    compatible_row("groq", "https://api.groq.com/openai/v1"),
     # https://docs.mistral.ai/api
-    _row("mistral", "https://api.mistral.ai/v1"),
+    compatible_row("mistral", "https://api.mistral.ai/v1"),
     # https://api-docs.deepseek.com
-    _row("deepseek", "https://api.deepseek.com"),
+    compatible_row("deepseek", "https://api.deepseek.com"),
     # https://docs.x.ai/docs/api-reference
-    _row("xai", "https://api.x.ai/v1"),
+    compatible_row("xai", "https://api.x.ai/v1"),
     # https://openrouter.ai/docs/quickstart
-    _row("openrouter", "https://openrouter.ai/api/v1"),
+    compatible_row("openrouter", "https://openrouter.ai/api/v1"),
     # https://docs.together.ai/docs/openai-api-compatibility
-    _row("together", "https://api.together.xyz/v1"),
+    compatible_row("together", "https://api.together.xyz/v1"),
     # https://docs.fireworks.ai/tools-sdks/openai-compatibility
-    _row("fireworks", "https://api.fireworks.ai/inference/v1"),
+    compatible_row("fireworks", "https://api.fireworks.ai/inference/v1"),
     # https://inference-docs.cerebras.ai/resources/openai
-    _row("cerebras", "https://api.cerebras.ai/v1"),
+    compatible_row("cerebras", "https://api.cerebras.ai/v1"),
     # https://docs.perplexity.ai/guides/chat-completions-guide
-    _row("perplexity", "https://api.perplexity.ai"),
+    compatible_row("perplexity", "https://api.perplexity.ai"),
     # https://docs.ollama.com/api/openai-compatibility
-    _row("ollama", "http://127.0.0.1:11434/v1", none_needed),
+    compatible_row("ollama", "http://127.0.0.1:11434/v1", none_needed),
     # https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html
-    _row("vllm", "http://127.0.0.1:8000/v1", none_needed),
+    compatible_row("vllm", "http://127.0.0.1:8000/v1", none_needed),
     # https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle; the model is the deployment
-    _row("azure", None, in_header("api-key")),
+    compatible_row("azure", None, in_header("api-key")),
 )

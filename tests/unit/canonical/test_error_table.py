@@ -14,6 +14,7 @@ from prxy.canonical.errors import (
     InvalidRequest,
     NotAuthenticated,
     ProviderError,
+    ProviderKeyUnavailable,
     ProviderRejected,
     ProviderUnavailable,
     StoreUnavailable,
@@ -33,6 +34,7 @@ TABLE = {
     "RateLimited": (429, "rate_limit", "requests_per_minute"),
     "CostLimitExceeded": (429, "cost_limit_per_day", "cost_limit_per_day"),
     "StoreUnavailable": (503, "overloaded", "budget_store_unavailable"),
+    "ProviderKeyUnavailable": (503, "overloaded", "provider_key_unavailable"),
     "ProviderError": (502, "provider_error", "provider_unavailable"),
     "ProviderRejected": (400, "invalid_request", "provider_rejected"),
     "ProviderAuthentication": (401, "authentication_error", "provider_authentication"),
@@ -53,7 +55,11 @@ def made(name: str) -> GatewayError:
     kind: type[GatewayError] = getattr(errors, name)
     if kind is CostLimitExceeded:
         return CostLimitExceeded("day", limit="5", spent="4.99", estimated="0.02", resets_at="2026-11-23T00:00:00Z")
-    return kind() if kind in (NotAuthenticated, StoreUnavailable) else kind("What is wrong and how to mend it.")
+    return (
+        kind()
+        if kind in (NotAuthenticated, ProviderKeyUnavailable, StoreUnavailable)
+        else kind("What is wrong and how to mend it.")
+    )
 
 
 @pytest.mark.parametrize("name", TABLE)

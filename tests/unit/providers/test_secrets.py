@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import boto3
 import pytest
@@ -13,8 +14,7 @@ from werkzeug.serving import make_server
 from prxy.canonical.errors import ProviderKeyUnavailable
 from prxy.providers.auth import in_header
 from prxy.providers.aws.credentials import FixedCredentials
-from prxy.providers.aws.secrets import KEPT_S, SecretKey, region_of
-from prxy.providers.aws.signing import RequestSigner
+from prxy.providers.aws.secrets import KEPT_S, SecretKey, region_of, vault_of
 from prxy.providers.aws.sigv4 import Credentials
 from prxy.providers.lean import LeanTransport
 from prxy.providers.transport import HttpRequest
@@ -64,10 +64,9 @@ class Clock:
 
 
 def secret_key(arn: str, manager: str, transport: LeanTransport, clock: Clock) -> SecretKey:
-    signer = RequestSigner(
-        "secretsmanager", region_of(arn), FixedCredentials(Credentials(access_key="a", secret_key="b"))
-    )
-    return SecretKey(arn, in_header("x-api-key"), transport, signer, url=manager + "/", clock=clock)
+    credentials = FixedCredentials(Credentials(access_key="a", secret_key="b"))
+    vault = replace(vault_of(arn, transport, credentials), url=manager + "/")
+    return SecretKey(arn, in_header("x-api-key"), vault, clock=clock)
 
 
 async def test_the_secret_travels_as_the_providers_key(manager: str, transport: LeanTransport) -> None:
@@ -103,7 +102,7 @@ async def test_an_outage_is_borne_while_a_key_is_there(manager: str, transport: 
     clock = Clock()
     key = secret_key(put_secret(manager, "borne", "kept"), manager, transport, clock)
     await key(ASK)
-    key._url = "http://127.0.0.1:9/"
+    key._vault = replace(key._vault, url="http://127.0.0.1:9/")
     clock.now = KEPT_S + 1
 
     assert (await key(ASK)).headers["x-api-key"] == "kept"

@@ -9,13 +9,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import msgspec
 from msgspec import Struct
 
 from prxy.canonical.errors import ProviderError, ProviderKeyUnavailable
 from prxy.providers.auth import Auth
+from prxy.providers.aws.credentials import CredentialSource
 from prxy.providers.aws.signing import RequestSigner
 from prxy.providers.transport import Deadlines, HttpRequest, Transport
 
@@ -41,24 +42,28 @@ def region_of(arn: str) -> str:
     return parts[3]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vault:
+    """Secrets Manager of one region."""
+
+    url: str
+    transport: Transport
+    signer: RequestSigner
+
+
+def vault_of(arn: str, transport: Transport, credentials: CredentialSource) -> Vault:
+    """The one in which a secret lies. Raises ValueError."""
+    region = region_of(arn)
+    signer = RequestSigner("secretsmanager", region, credentials)
+    return Vault(url=f"https://secretsmanager.{region}.amazonaws.com/", transport=transport, signer=signer)
+
+
 class SecretKey:
     """Signs a request with a key whose text is the secret. One fetch serves everybody who waits for it."""
 
-    def __init__(
-        self,
-        arn: str,
-        auth: Auth,
-        transport: Transport,
-        signer: RequestSigner,
-        *,
-        url: str | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """`url`: another address for Secrets Manager."""
-        self._arn, self._auth = arn, auth
-        self._transport, self._signer = transport, signer
+    def __init__(self, arn: str, auth: Auth, vault: Vault, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._arn, self._auth, self._vault = arn, auth, vault
         self._clock = clock
-        self._url = url or f"https://secretsmanager.{region_of(arn)}.amazonaws.com/"
         self._key = ""
         self._fetched_at = float("-inf")
         self._lock = asyncio.Lock()
@@ -84,9 +89,9 @@ class SecretKey:
                 raise ProviderKeyUnavailable from error
 
     async def _fetch(self) -> str:
-        request = await self._signer(
+        request = await self._vault.signer(
             HttpRequest(
-                url=self._url,
+                url=self._vault.url,
                 headers={
                     "content-type": "application/x-amz-json-1.1",
                     "x-amz-target": "secretsmanager.GetSecretValue",
@@ -95,7 +100,7 @@ class SecretKey:
                 deadlines=_DEADLINES,
             )
         )
-        reply = await self._transport.send(request)
+        reply = await self._vault.transport.send(request)
         try:
             body = await reply.read()
         finally:
