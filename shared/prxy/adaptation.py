@@ -25,6 +25,7 @@ from prxy.canonical.request import (
     ReasoningMode,
     ReasoningOptions,
     Role,
+    Sampling,
 )
 from prxy.canonical.stream import EventFilter
 from prxy.catalog import ModelCard, Thinking
@@ -35,6 +36,7 @@ BUDGETS: Mapping[str, int] = {"minimal": 1024, "low": 1024, "medium": 8192, "hig
 (https://ai.google.dev/gemini-api/docs/openai, read 2026-11), continued upwards."""
 MIN_BUDGET_TOKENS = 1024
 """Smallest thinking budget that Anthropic accepts (https://docs.claude.com/en/docs/build-with-claude/extended-thinking)."""
+_NOTHING_ASKED = Sampling()
 
 
 class Adapted(NamedTuple):
@@ -171,7 +173,7 @@ def _refused_knobs(request: ChatRequest, card: ModelCard) -> Adapted:
     for name in sorted(refused):
         if getattr(sampling, name) not in (None, ()):
             losses.append(Loss(field=f"sampling.{name}", reason="the model does not accept it"))
-            sampling = structs.replace(sampling, **{name: None})
+            sampling = structs.replace(sampling, **{name: getattr(_NOTHING_ASKED, name)})
     return Adapted(structs.replace(request, sampling=sampling), tuple(losses))
 
 

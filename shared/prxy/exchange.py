@@ -126,7 +126,7 @@ async def _ask(plan: Plan, payment: Payment, gateway: Gateway) -> AsyncGenerator
             error = await error_from_reply(reply, provider.row.name, plan.format, plan.target.credential)
             await payment.release()
             raise error
-        streamed = plan.format.framing.media_type in reply.headers.get("content-type", "")
+        streamed = plan.format.framing.media_type in reply.headers.get("content-type", "").lower()
         async for batch in read_stream(reply, plan.format) if streamed else read_whole(reply, plan.format):
             yield batch
     finally:

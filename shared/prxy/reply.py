@@ -15,6 +15,7 @@ from prxy.canonical.errors import GatewayError, ProviderError, ProviderStreamInt
 from prxy.canonical.events import StreamError, StreamEvent, StreamStart
 from prxy.canonical.stream import Fold
 from prxy.gateway import Gateway, Plan
+from prxy.money.meter import Meter
 from prxy.money.payment import Payment
 from prxy.pipeline.base import Call, Outcome
 from prxy.pipeline.runner import Run
@@ -51,7 +52,7 @@ class Reply:
         self.model = self.plan.target.model if self.plan else call.request.model
         """What answers, as the provider reports it once it has begun."""
         self._run, self._gateway, self._source = run, gateway, source
-        self._fold = Fold()
+        self._fold, self._meter = Fold(), Meter()
         self._error: GatewayError | None = None
         self._concluded = False
 
@@ -82,6 +83,8 @@ class Reply:
                 await asyncio.shield(self.payment.written())
 
     def _filtered(self, batch: Batch) -> Iterable[StreamEvent]:
+        for event in batch:
+            self._meter.add(event)
         emulated = self.plan.filter if self.plan else None
         events = batch if emulated is None else [out for event in batch for out in emulated.feed(event)]
         return self._run.filter(events)
@@ -112,7 +115,7 @@ class Reply:
         self._concluded = True
         whole = self._fold.complete and self._error is None
         if self.payment:
-            await self.payment.settle(self._fold.usage if whole or self._fold.billable else None)
+            await self.payment.settle(self._meter.usage if whole or self._fold.billable else None)
         if not whole:
             error = self._error or ProviderStreamInterrupted("The call was given up before its end.")
             await self._run.after(Outcome(error=error))

@@ -49,7 +49,7 @@ def route(model: str, providers: Mapping[str, ConfiguredProvider], provider_key:
     prefix, slash, rest = model.partition("/")
     if slash and rest and prefix in providers:
         return _target(providers[prefix], rest, provider_key)
-    name = next((provider for pattern, provider in BY_NAME if fnmatchcase(model, pattern)), None)
+    name = _by_name(model)
     if name is None:
         raise NotFound(
             f"No provider is known for the model '{model[:128]}'. Write 'provider/model' with one of: "
@@ -60,6 +60,25 @@ def route(model: str, providers: Mapping[str, ConfiguredProvider], provider_key:
     if name not in providers:
         raise not_configured(name)
     return _target(providers[name], model, provider_key)
+
+
+def may_call(model: str, patterns: Sequence[str] | None, providers: Mapping[str, ConfiguredProvider]) -> bool:
+    """Whether an allow-list covers a model under any name that leads to the same place: as it was asked for, as
+    `provider/model`, and bare where the bare name belongs to that provider.
+    """
+    return patterns is None or any(fnmatchcase(name, each) for name in _names(model, providers) for each in patterns)
+
+
+def _names(model: str, providers: Mapping[str, ConfiguredProvider]) -> set[str]:
+    prefix, slash, rest = model.partition("/")
+    if slash and rest and prefix in providers:
+        return {model, rest} if _by_name(rest) == prefix else {model}
+    provider = _by_name(model)
+    return {model} if provider is None else {model, f"{provider}/{model}"}
+
+
+def _by_name(model: str) -> str | None:
+    return next((provider for pattern, provider in BY_NAME if fnmatchcase(model, pattern)), None)
 
 
 def _target(provider: ConfiguredProvider, model: str, provider_key: str | None) -> Target:

@@ -23,7 +23,7 @@ DRAIN_S = 0.1
 async def read_stream(reply: HttpReply, format_: Format) -> AsyncGenerator[Batch, None]:
     """The events of a streamed reply, ending in exactly one StreamEnd or StreamError.
 
-    What the provider sends right after the terminal event is read and dropped, so that the connection can be used again.
+    What the provider sends right after the terminal event is read and dropped, so that the connection serves again.
     """
     decoding = _Decoding(format_)
     chunks = reply.chunks()
@@ -38,6 +38,7 @@ async def read_stream(reply: HttpReply, format_: Format) -> AsyncGenerator[Batch
             yield decoding.finish()
     except ProviderError as error:
         yield [StreamError(error=error)]
+        return
     if not decoding.broken:
         await _drain(chunks)
 

@@ -154,7 +154,7 @@ def test_the_list_example_shows_keys_without_secrets(local: Local) -> None:
 
 def test_the_readme_names_every_provider_and_no_other() -> None:
     section = README.partition("\n## With a provider\n")[2].partition("\n## ")[0]
-    named = set(re.findall(r"`(\w+)`", section.partition("that has a key:")[2]))
+    named = set(re.findall(r"`(\w+)`", section.partition("that has a key:")[2].partition(". ")[0].partition(".\n")[0]))
 
     assert named == set(PROVIDERS) - {"prxy"}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +9,12 @@ from typing import Any
 
 from starlette.routing import Route, Router
 
+from prxy.api.defects import log_defect
 from prxy.api.http import App, Receive, Scope, Send, error_headers, send_json
 from prxy.canonical.errors import GatewayError, NotFound
 from prxy.canonical.parts import Wire
 
 ErrorRenderer = Callable[[GatewayError, str], tuple[int, Wire]]
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +85,10 @@ class _Guarded:
             if started:
                 raise
             await self._refuse(error, request_id, named)
-        except Exception:
-            _log.exception("defect", extra={"request_id": request_id})
+        except Exception as error:  # noqa: BLE001  # logged without its text, which may hold a prompt
+            log_defect(error, request_id)
             if started:
-                raise
+                raise GatewayError from None  # the server breaks the connection off, and logs what it is told
             await self._refuse(GatewayError(), request_id, named)
 
     async def _refuse(self, error: GatewayError, request_id: str, send: Send) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from msgspec import structs
@@ -19,6 +18,8 @@ from prxy.canonical.request import ChatRequest
 from prxy.formats.base import Format
 from prxy.gateway import Gateway
 from prxy.pipeline.base import Call, Step
+from prxy.providers.base import ConfiguredProvider
+from prxy.routing import may_call
 from prxy.store.records import ApiKey
 
 DEADLINE_MARGIN_S = 10.0
@@ -54,7 +55,7 @@ class Door:
         require_ordinary(key)
         body = parse_object(await read_body(headers, receive))
         request = self.parse_request(body, scope.get("path_params", {}))
-        _permit_model(request.model, key)
+        _permit_model(request.model, key, gateway.providers)
         call = Call(
             id=scope["prxy.request_id"],
             now=int(now),
@@ -87,10 +88,10 @@ class Door:
             raise type(error)(message, code=error.code, param=word, retry_after=error.retry_after) from error
 
 
-def _permit_model(model: str, key: ApiKey) -> None:
+def _permit_model(model: str, key: ApiKey, providers: Mapping[str, ConfiguredProvider]) -> None:
     if not model or len(model) > MAX_MODEL_LENGTH or not model.isprintable():
         raise InvalidRequest(
             f"'model' must be 1 to {MAX_MODEL_LENGTH} printable characters.", code="invalid_model", param="model"
         )
-    if key.models is not None and not any(fnmatchcase(model, pattern) for pattern in key.models):
+    if not may_call(model, key.models, providers):
         raise NotPermitted(f"This key may not use the model '{model}'.", code="model_not_allowed", param="model")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, MutableMapping
+from itertools import accumulate
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 import msgspec
 
@@ -17,6 +18,11 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
 
 MAX_BODY_BYTES = 5 * 1024 * 1024
+MAX_LIST_CHARS = 4096
+"""Of a comma list in a header. API Gateway allows 10,240 bytes for all headers of an answer."""
+MAX_WORD_CHARS = 256
+_COMMA = ", "
+_IN_A_LINE = "".join(map(chr, range(0x20, 0x7F)))
 
 
 def headers_of(scope: Scope) -> dict[str, str]:
@@ -68,7 +74,15 @@ def _too_large() -> RequestTooLarge:
 
 
 def encode_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    return [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+
+
+def word(text: str) -> str:
+    """What a client or a provider wrote, fit to stand in one line: the rest of it is percent-quoted, and cut off."""
+    line = text[:MAX_WORD_CHARS]
+    if not (line.isascii() and line.isprintable()):
+        line = quote(line, safe=_IN_A_LINE)[:MAX_WORD_CHARS]
+    return line
 
 
 async def send_json(send: Send, status: int, body: Json, headers: Mapping[str, str]) -> None:
@@ -90,5 +104,9 @@ def error_headers(error: GatewayError) -> dict[str, str]:
 
 
 def join(names: Iterable[str]) -> str:
-    """A comma list for a header, without twins, in order."""
-    return ", ".join(dict.fromkeys(names))
+    """A comma list for a header, without twins, in order. Says how many names it had no room for."""
+    words = list(dict.fromkeys(word(name) for name in names))
+    ends = accumulate(len(each) + len(_COMMA) for each in words)
+    shown = sum(1 for end in ends if end <= MAX_LIST_CHARS)
+    rest = [f"({len(words) - shown} more)"] if shown < len(words) else []
+    return _COMMA.join(words[:shown] + rest)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from prxy.api.http import Send, encode_headers, join, send_json
+from prxy.api.defects import log_defect
+from prxy.api.http import Send, encode_headers, join, send_json, word
 from prxy.canonical.errors import GatewayError
 from prxy.canonical.events import StreamEnd, StreamError, StreamEvent, Verbatim
 from prxy.canonical.stream import Fold, Stage
@@ -20,8 +20,6 @@ from prxy.pipeline.base import Call
 from prxy.reply import Reply
 from prxy.store.records import Hold
 from prxy.upstream import Batch
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +52,9 @@ async def _answer_whole(reply: Reply, format_: Format, send: Send) -> None:
                         body = value
                     case _:
                         fold.add(event)
-    headers = {**_headers(reply, format_), "x-prxy-cost-usd": _cost(reply)}
-    if body and reply.verbatim:
-        await send_json(send, 200, body, headers)
-    else:
-        await send_json(send, 200, format_.render_response(fold.response, reply.call.request), headers)
+            if fold.complete:  # and not behind the loop, which goes on to clear up
+                whole = body if body and reply.verbatim else format_.render_response(fold.response, reply.call.request)
+                await send_json(send, 200, whole, {**_headers(reply, format_), "x-prxy-cost-usd": _cost(reply)})
 
 
 class _Stream:
@@ -71,7 +67,7 @@ class _Stream:
         self._last_write = self._loop.time()
         self._beat: asyncio.Task[None] | None = None
         self._timer = self._loop.call_later(client.keepalive_s, self._on_silence)
-        self._started = self._ended = False
+        self._started = self._chosen = self._ended = False
 
     async def run(self) -> None:
         try:
@@ -82,10 +78,10 @@ class _Stream:
             if not self._started:
                 raise
             await self._pass_on((StreamError(error=error),))
-        except Exception:
+        except Exception as error:
             if not self._started:
                 raise
-            _log.exception("defect", extra={"request_id": self._reply.call.id})
+            log_defect(error, self._reply.call.id)
             await self._pass_on((StreamError(error=GatewayError()),))
         finally:
             self._timer.cancel()
@@ -93,8 +89,8 @@ class _Stream:
                 await self._beat
 
     async def _pass_on(self, batch: Batch) -> None:
-        if not self._started:
-            self._begin(batch)
+        if not self._chosen:
+            self._choose(batch)
         end = next((i for i, e in enumerate(batch) if isinstance(e, StreamEnd | StreamError)), None)
         if end is None:
             data = self._encoded(batch)
@@ -103,12 +99,13 @@ class _Stream:
             comment = writer.comment(self._receipt()) if isinstance(batch[end], StreamEnd) else b""
             data = self._encoded(batch[:end]) + comment + self._encoded(batch[end:]) + writer.end()
         if data:
+            self._chosen = True
             await self._write(data, last=end is not None)
 
-    def _begin(self, batch: Batch) -> None:
-        """Choose the encoder by the first events. Raises the error that the reply begins with."""
+    def _choose(self, batch: Batch) -> None:
+        """Choose the encoder by the first events. Raises the error that the reply begins with, if nothing was sent."""
         for event in batch:
-            if isinstance(event, StreamError):
+            if isinstance(event, StreamError) and not self._started:
                 raise event.error
             if isinstance(event, Verbatim) and isinstance(event.value, Frame) and self._reply.verbatim:
                 hides_usage = self._reply.call.request.include_usage is False
@@ -122,7 +119,7 @@ class _Stream:
     def _receipt(self) -> str:
         reply = self._reply
         provider = reply.plan.target.provider.row.name if reply.plan else reply.cached_by
-        return f"prxy cost_usd={_cost(reply)} provider={provider} model={reply.model}"
+        return f"prxy cost_usd={_cost(reply)} provider={provider} model={word(reply.model)}"
 
     async def _write(self, data: bytes, *, last: bool = False) -> None:
         if self._ended:
@@ -148,7 +145,7 @@ class _Stream:
 
 
 def _headers(reply: Reply, format_: Format) -> dict[str, str]:
-    headers = {"x-prxy-model": reply.model}
+    headers = {"x-prxy-model": word(reply.model)}
     if reply.cached_by:
         headers["x-prxy-cache"] = reply.cached_by
     plan = reply.plan

@@ -6,6 +6,9 @@ from prxy.canonical.errors import ProviderBadResponse
 from prxy.canonical.parts import Json, Wire
 from prxy.formats.reading import MAX_INTEGER
 
+MAX_TOKENS = 10**9
+"""No call reads or writes as many."""
+
 
 def string(body: Wire, name: str) -> str:
     value = body.get(name)
@@ -24,7 +27,8 @@ def are_counts(body: Wire, *names: str) -> bool:
     """Whether each of these fields is absent or a count. Usage that says anything else is no usage at all:
     money goes by it, and a lie in it must not make a call cheaper than its bound.
     """
-    return all(body.get(name) is None or count(body, name) is not None for name in names)
+    told = (count(body, name) for name in names if body.get(name) is not None)
+    return all(tokens is not None and tokens < MAX_TOKENS for tokens in told)
 
 
 def objects(value: Json) -> list[Wire]:

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from prxy.local import dynamodb
 from prxy.local.keys import LocalKeys, local_keys, seed
@@ -21,6 +22,9 @@ from prxy.wiring import Planes, local_app, wire
 
 EMBEDDED_TIMEOUT_S = 30.0
 """The embedded store answers one request after another, so a burst has to queue."""
+MAX_HEAD_BYTES = 64 * 1024
+LAST_WRITES_S = 5.0
+_HEAD_TOO_LARGE = "The head of the request is too large."
 
 
 def serve_here(host: str, port: int) -> None:
@@ -57,7 +61,7 @@ async def _serve(
     await seed(keys, planes.control.administration, int(planes.control.clock()))
     config = uvicorn.Config(
         local_app(planes),
-        http="httptools",
+        http=_BoundedHead,
         loop="asyncio",
         lifespan="off",
         ws="none",
@@ -70,7 +74,44 @@ async def _serve(
     try:
         await server.serve(sockets=[listening])
     finally:
+        await _others()
         await planes.aclose()
+
+
+async def _others() -> None:
+    """Calls that were cut off by the end of the grace still write what they cost."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    if others:
+        await asyncio.wait(others, timeout=LAST_WRITES_S)
+
+
+class _BoundedHead(HttpToolsProtocol):
+    """Refuses a request whose head goes beyond 64 KB: the parser alone would keep any."""
+
+    _reads_head = False
+    _size = _unparsed = 0
+
+    def on_message_begin(self) -> None:
+        self._reads_head, self._size, self._unparsed = True, 0, 0
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._size += len(name) + len(value)
+        if self._size > MAX_HEAD_BYTES:
+            raise ValueError(_HEAD_TOO_LARGE)  # the parser makes a bad request of it
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._reads_head = False
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        unfinished = self._reads_head
+        super().data_received(data)
+        if unfinished and self._reads_head and not self.transport.is_closing():
+            self._unparsed += len(data)
+            if self._unparsed > MAX_HEAD_BYTES:
+                self.send_400_response(_HEAD_TOO_LARGE)
 
 
 class _Announcing(uvicorn.Server):

@@ -37,11 +37,14 @@ class Payment:
         return self._writing is None
 
     async def settle(self, usage: Usage | None) -> None:
-        """Charge what was used; None: the outcome is unknown and the whole hold is charged. Waits 1 s at the most."""
+        """Charge what was used; None: the outcome is unknown and the whole hold is charged. Waits 1 s at the most.
+
+        A hold of nothing bounds no cost: where nothing is known besides, the cost is unknown.
+        """
         if self._card.prices is None:
             await self._end(0, None)
         elif usage is None:
-            await self._end(None, self.hold.amount_nano)
+            await self._end(None, self.hold.amount_nano or None)
         else:
             cost = cost_nano(self._card, usage)
             await self._end(cost, cost)

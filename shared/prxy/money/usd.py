@@ -6,12 +6,15 @@ import re
 from decimal import Decimal
 
 NANO = 1_000_000_000
+MAX_DIGITS = 32
 _DECIMAL = re.compile(r"(\d{1,12})(?:\.(\d{1,9})0*)?", re.ASCII)
 
 
 def nano_from_usd(usd: str | Decimal) -> int:
     """`0.0375` -> 37,500,000. Raises ValueError for a sign, and for more than twelve or nine digits about the point."""
-    found = _DECIMAL.fullmatch(f"{usd:f}" if isinstance(usd, Decimal) else usd)
+    if isinstance(usd, Decimal):  # written out, 1E+999999999 would fill the memory
+        usd = f"{usd:f}" if usd.is_finite() and abs(usd.adjusted()) < MAX_DIGITS else ""
+    found = _DECIMAL.fullmatch(usd)
     if found is None:
         raise ValueError("An amount in USD is digits with at most nine decimal places, for instance '12.50'.")
     whole, fraction = found[1], found[2] or ""

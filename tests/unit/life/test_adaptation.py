@@ -155,3 +155,14 @@ def test_a_request_in_the_targets_own_format_is_left_alone() -> None:
     card = structs.replace(ABLE, temperature_or_top_p=True, prefill=False, output_schema=False)
 
     assert adapt(request, card, TARGET).request == request
+
+
+@pytest.mark.parametrize("name", ["stop", "temperature", "logit_bias", "top_logprobs"])
+def test_every_knob_that_a_model_refuses_is_left_out_and_named(name: str) -> None:
+    values = {"stop": ("END",), "temperature": 1.0, "logit_bias": {"1": 1}, "top_logprobs": 2}
+    asked = structs.replace(REQUEST, sampling=structs.replace(Sampling(), **{name: values[name]}))
+
+    adapted = adapt(asked, structs.replace(ABLE, refuses=(name,)), TARGET)
+
+    assert adapted.request.sampling == Sampling(max_output_tokens=adapted.request.sampling.max_output_tokens)
+    assert [loss.field for loss in adapted.losses] == [f"sampling.{name}"]

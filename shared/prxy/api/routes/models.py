@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
 from typing import Any
 
 from prxy.api.auth import authenticate, require_ordinary
@@ -12,6 +11,7 @@ from prxy.canonical.errors import NotFound
 from prxy.catalog import ModelCard, Rates
 from prxy.gateway import Gateway
 from prxy.money.usd import usd_from_nano
+from prxy.routing import may_call
 from prxy.store.records import ApiKey
 
 UNKNOWN_DATE = "1970-01-01T00:00:00Z"
@@ -39,9 +39,11 @@ class Models:
 
     def _offered(self, key: ApiKey) -> Iterator[tuple[str, ModelCard]]:
         """Every priced model of every provider that has a key, as far as this key may call it."""
-        for name, provider in self._gateway.providers.items():
-            if provider.usable:
-                yield from ((name, card) for card in self._gateway.catalog.of(name) if _may_call(key, name, card.id))
+        providers = self._gateway.providers
+        for name in (name for name, provider in providers.items() if provider.usable):
+            for card in self._gateway.catalog.of(name):
+                if may_call(f"{name}/{card.id}", key.models, providers):
+                    yield name, card
 
     def _one(self, wanted: str, key: ApiKey, describe: Any) -> dict[str, Any]:
         for provider, card in self._offered(key):
@@ -49,11 +51,6 @@ class Models:
                 entry: dict[str, Any] = describe(provider, card)
                 return entry
         raise NotFound(f"The model '{wanted[:128]}' is not offered here.", code="model_not_found", param="model")
-
-
-def _may_call(key: ApiKey, provider: str, model: str) -> bool:
-    names = (model, f"{provider}/{model}")
-    return key.models is None or any(fnmatchcase(name, pattern) for name in names for pattern in key.models)
 
 
 def _listed(entries: list[dict[str, Any]], headers: Mapping[str, str]) -> dict[str, Any]:

@@ -123,7 +123,9 @@ class StreamDecoder:
             self._state = State.STOPPED
             finish = parse_finish(delta["stop_reason"], delta.get("stop_sequence"), delta.get("stop_details"))
             yield ChoiceEnd(finish=finish)
-        yield from self._count(event.get("usage"))
+        usage = event.get("usage")
+        if isinstance(usage, Mapping) and usage.get("output_tokens") is not None:  # else that of the start would stand
+            yield from self._count(usage)
 
     def _count(self, usage: Json) -> Iterator[StreamEvent]:
         """Counts are cumulative: each replaces the one before, and one that is not repeated stands."""

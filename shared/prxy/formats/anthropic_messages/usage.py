@@ -51,6 +51,8 @@ def _is_more(key: str, value: Json) -> bool:
 def _is_counted(usage: Wire) -> bool:
     return (
         are_counts(usage, *_COUNTS)
+        and usage.get("input_tokens") is not None
+        and usage.get("output_tokens") is not None
         and are_counts(_inner(usage, _BREAKDOWN), _HOUR)
         and are_counts(_inner(usage, _DETAILS), "thinking_tokens")
     )

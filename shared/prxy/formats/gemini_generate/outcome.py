@@ -94,7 +94,7 @@ def parse_usage(value: Json) -> Usage | None:
     None where it holds no counts.
     """
     said = Names(value, "usageMetadata").rest() if isinstance(value, dict) else {}
-    if not said or not are_counts(said, *_COUNTS, *_MORE_COUNTS):
+    if said.get("promptTokenCount") is None or not are_counts(said, *_COUNTS, *_MORE_COUNTS):
         return None
     absent = [f"no:{name}" for name in _COUNTS if name not in said]
     prompt, written = (count(said, name) or 0 for name in _COUNTS)

@@ -34,7 +34,9 @@ def parse_usage(usage: Wire, service_tier: Json = None) -> Usage | None:
     prompt, completion = _object(usage, "prompt_tokens_details"), _object(usage, "completion_tokens_details")
     if not (are_counts(usage, *_COUNTS) and are_counts(prompt, *_DETAILS) and are_counts(completion, *_DETAILS)):
         return None
-    read, written = count(usage, "prompt_tokens") or 0, count(usage, "completion_tokens") or 0
+    read, written = count(usage, "prompt_tokens"), count(usage, "completion_tokens")
+    if read is None or written is None:
+        return None
     reasoning = _first(count(completion, "reasoning_tokens"), count(usage, "reasoning_tokens"))
     if reasoning and count(usage, "total_tokens") == read + written + reasoning:
         # xAI reports reasoning beside completion_tokens: https://docs.x.ai/docs/guides/reasoning (read 2026-11)
