@@ -14,6 +14,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links $(UPGRADE)
 
 -include make/lambda.mk
+-include make/clients.mk
 
 .PHONY: help
 help: ## Show this list
@@ -45,7 +46,7 @@ run: $(VENV)/run.stamp ## Start the local gateway on PORT (3099) and print its k
 	@exec $(BIN)/prxy serve --port $(PORT)
 
 .PHONY: test
-test: setup $(SAM) ## Run the whole offline test suite
+test: setup $(SAM) $(CLIENTS) ## Run the whole offline test suite
 	$(BIN)/python -m pytest
 
 .PHONY: check
@@ -77,6 +78,7 @@ lock: $(BIN)/uv ## Compile requirements/*.in (UPGRADE=--upgrade takes newer vers
 	$(COMPILE) $(R)/catalog.in -c $(R)/dev.txt -o $(R)/catalog.txt
 	$(COMPILE) $(R)/sam.in -o $(R)/sam.txt
 	$(COMPILE) $(R)/litellm.in -o $(R)/litellm.txt
+	$(COMPILE) $(R)/clients.in -o $(R)/clients.txt
 
 .PHONY: docs
 docs: setup ## Write docs/modules.md from the modules
@@ -89,4 +91,4 @@ catalog: setup ## Take prices and limits of models from the current price lists
 
 .PHONY: clean
 clean: ## Remove what can be made again; the local keys in .prxy stay
-	rm -rf $(VENV) $(SAM_VENV) build .aws-sam .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(SAM_VENV) $(CLIENTS_NODE)/node_modules build .aws-sam .mypy_cache .ruff_cache .hypothesis .import_linter_cache

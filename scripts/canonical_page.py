@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import matrix_page
 from msgspec import structs
 
 from prxy.adaptation import BUDGETS
@@ -61,6 +62,27 @@ the others: a request of one wire on its way to another.
 What a model lacks, though its wire has it, is decided by its card in `catalog.json`: a JSON schema is then asked for as
 a forced tool, JSON mode as an instruction, and sampling knobs that the model answers with an error are left out and
 named. A last turn of the assistant's, where the model will not continue it, is followed by a turn of the user's."""
+
+DECISIONS = """\
+## Decisions
+
+Where another choice would have been as good, and what was chosen.
+
+- **An output limit above the model's own** goes to the provider as it is. A limit lowered here would be an answer that
+  ends early for no visible reason; `x-prxy-max-tokens` says so wherever the gateway did choose one.
+- **A system message within the conversation** goes to Chat Completions servers as it came. A server whose chat template
+  wants them all in front answers with its own 400.
+- **Signed thoughts** that a client's wire has no place for are kept with the tool calls that they led to, and put back
+  before those. Thoughts of a turn without a call are not sent again: no provider asks for them.
+- **Tools that are to be found later** (`defer_loading`) are offered at once to providers without a search for tools,
+  and the field is named in `x-prxy-warnings`. The search itself, and references to what it found, are refused.
+- **A cache breakpoint** that the model does not take at its place is left out and named, not moved.
+- **Silence** within an answer is filled with comments towards the client, between events only; towards the provider it
+  ends the call after `PRXY_IDLE_TIMEOUT_S`.
+- **One event** of a stream may have 25 MB, for the pictures that models draw. A request may have 5 MB.
+- **Nothing is sent twice** once a byte of the answer has come, nor where the provider may be at work: one call is one
+  bill.
+- **Errors** name the provider in their message. Of its headers none comes through but `retry-after`."""
 
 WIRE = "another"
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -181,7 +203,7 @@ KNOBS = {
 def render() -> str:
     """The page."""
     sections = [*_section("Content", CONTENT), *_section("Tools", TOOLS), *_section("Knobs", KNOBS), *_efforts()]
-    return "\n\n".join([HEAD, *sections]) + "\n"
+    return "\n\n".join([HEAD, *sections, *matrix_page.render(), DECISIONS]) + "\n"
 
 
 def _section(title: str, features: dict[str, ChatRequest]) -> Iterator[str]:
@@ -208,9 +230,9 @@ def _outcome(request: ChatRequest, target: Format) -> str:
 def _efforts() -> Iterator[str]:
     yield "## Effort and budget"
     yield (
-        "A client says an effort, or a number of thinking tokens; a model takes one of them. The budget stays below the\n"
-        "output limit, and where less than 1,024 tokens are left the wish is dropped and named. A budget becomes the\n"
-        "effort whose budget comes nearest from below."
+        "A client says an effort, or a number of thinking tokens; a model takes one of them. The budget stays below\n"
+        "the output limit, and where less than 1,024 tokens are left the wish is dropped and named. A budget becomes\n"
+        "the effort whose budget comes nearest from below."
     )
     rows = ["| effort | thinking tokens |", "| --- | --- |", "| none | thinking off |"]
     yield "\n".join([*rows, *(f"| {effort} | {tokens:,} |" for effort, tokens in BUDGETS.items())])

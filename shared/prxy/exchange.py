@@ -1,6 +1,6 @@
 """The life of a call, top to bottom. Read this first.
 
-    before-hooks -> route -> adapt -> render -> reserve -> provider -> filters -> settle -> after-hooks -> end
+    claim -> before-hooks -> route -> adapt -> render -> reserve -> provider -> filters -> settle -> after-hooks -> end
 
 Streamed, buffered, cached and failed calls all pass here: a buffered answer is a fold of the same events.
 """
@@ -19,6 +19,7 @@ from prxy.canonical.response import ChatResponse
 from prxy.canonical.stream import unfold
 from prxy.formats.base import encode_json
 from prxy.gateway import Gateway, Plan
+from prxy.idempotency import attempting
 from prxy.money.payment import Payment, affordable, worst_case
 from prxy.pipeline.base import Call, Outcome, Step
 from prxy.pipeline.runner import Run
@@ -39,6 +40,19 @@ async def exchange(call: Call, steps: Sequence[Step], gateway: Gateway, deadline
     provider is reached.
     """
     run = gateway.pipelines.run(steps)
+    if call.once is None:
+        return await _begun(call, run, gateway, deadline_s)
+    async with attempting(gateway.idempotency, call.once, deadline_s) as attempt:
+        if attempt.replayed is None:
+            reply = await _begun(call, run, gateway, deadline_s)
+        else:
+            reply = Reply(call, gateway.pipelines.run(()), gateway, _replay(attempt.replayed))
+        reply.attempt = attempt
+        return reply
+
+
+async def _begun(call: Call, run: Run, gateway: Gateway, deadline_s: float) -> Reply:
+    """Ask the modules, and get ready to ask the provider unless one of them answers."""
     try:
         answer = await run.before(call)
         if isinstance(answer, ChatResponse):

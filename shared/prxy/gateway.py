@@ -14,7 +14,7 @@ from prxy.pipeline.runner import Pipelines
 from prxy.providers.base import ConfiguredProvider
 from prxy.providers.transport import Deadlines, HttpRequest, Transport
 from prxy.routing import Target
-from prxy.store.ports import Keys, Ledger, ReasoningMemory
+from prxy.store.ports import Idempotency, Keys, Ledger, ReasoningMemory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,7 @@ class Gateway:
     keys: Keys
     ledger: Ledger
     memory: ReasoningMemory
+    idempotency: Idempotency
     transport_of: Callable[[ConfiguredProvider], Transport]
     deadlines: Deadlines
     keepalive_s: float

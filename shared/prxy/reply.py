@@ -13,8 +13,10 @@ from msgspec import structs
 
 from prxy.canonical.errors import GatewayError, ProviderError, ProviderStreamInterrupted
 from prxy.canonical.events import StreamError, StreamEvent, StreamStart
+from prxy.canonical.response import ChatResponse
 from prxy.canonical.stream import Fold
 from prxy.gateway import Gateway, Plan
+from prxy.idempotency import Attempt
 from prxy.money.meter import Meter
 from prxy.money.payment import Payment
 from prxy.pipeline.base import Call, Outcome
@@ -51,10 +53,17 @@ class Reply:
         """Name of the module that answered in the provider's place."""
         self.model = self.plan.target.model if self.plan else call.request.model
         """What answers, as the provider reports it once it has begun."""
+        self.attempt: Attempt | None = None
+        """What is told of the end of a call under an Idempotency-Key."""
         self._run, self._gateway, self._source = run, gateway, source
         self._fold, self._meter = Fold(), Meter()
         self._error: GatewayError | None = None
         self._concluded = False
+
+    @property
+    def replayed(self) -> bool:
+        """Whether this is what an earlier call under the same Idempotency-Key was answered."""
+        return self.attempt is not None and self.attempt.replayed is not None
 
     @property
     def verbatim(self) -> bool:
@@ -81,6 +90,8 @@ class Reply:
                 await asyncio.shield(self._conclude())
             if self.payment:
                 await asyncio.shield(self.payment.written())
+            if self.attempt:
+                await asyncio.shield(self.attempt.written())
 
     def _filtered(self, batch: Batch) -> Iterable[StreamEvent]:
         for event in batch:
@@ -111,16 +122,26 @@ class Reply:
         return event
 
     async def _conclude(self) -> None:
-        """Settle, keep what must come back, run the after-hooks. Runs once, on every way out."""
+        """Bring everything to its end; the retries of the client come last. Runs once, on every way out."""
         self._concluded = True
+        response = None
+        try:
+            response = await self._settled()
+        finally:
+            if self.attempt:
+                await self.attempt.end(response)
+
+    async def _settled(self) -> ChatResponse | None:
+        """Settle, keep what must come back, run the after-hooks. The whole answer, None where there is none."""
         whole = self._fold.complete and self._error is None
         if self.payment:
             await self.payment.settle(self._meter.usage if whole or self._fold.billable else None)
         if not whole:
             error = self._error or ProviderStreamInterrupted("The call was given up before its end.")
             await self._run.after(Outcome(error=error))
-            return
+            return None
         response = self._fold.response
         if self.plan and response.format != self.call.request.format:
             await remember(response, self.call.key.tenant, self._gateway.memory)
         await self._run.after(Outcome(response=response, cached=bool(self.cached_by)))
+        return response

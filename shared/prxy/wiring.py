@@ -13,6 +13,7 @@ from prxy.api.routes import RENDER_ERROR, ROUTES
 from prxy.catalog import Catalog
 from prxy.control import ControlPlane
 from prxy.gateway import Gateway
+from prxy.logs import log_as_json
 from prxy.modules import MODULES
 from prxy.pipeline.base import Ports
 from prxy.pipeline.runner import Pipelines
@@ -28,6 +29,7 @@ from prxy.providers.transport import Transport
 from prxy.settings import AwsSettings, ConfigurationError, Settings, from_environment
 from prxy.store.cache import DynamoResponseCache
 from prxy.store.dynamodb import Address, make_table
+from prxy.store.idempotency import DynamoIdempotency
 from prxy.store.keys import DynamoKeyAdministration, DynamoKeys
 from prxy.store.ledger import DynamoLedger
 from prxy.store.reasoning import DynamoReasoningMemory
@@ -72,6 +74,7 @@ def wire(settings: Settings, store_credentials: Credentials | None = None) -> Pl
         keys=keys,
         ledger=DynamoLedger(table, remember=keys.remember),
         memory=DynamoReasoningMemory(table),
+        idempotency=DynamoIdempotency(table),
         transport_of=lambda provider: provider.row.transport or to_providers,
         deadlines=settings.deadlines,
         keepalive_s=settings.keepalive_s,
@@ -164,6 +167,7 @@ def local_app(planes: Planes) -> App:
 
 @cache
 def _planes() -> Planes:
+    log_as_json()
     return wire(from_environment(PROVIDERS))
 
 

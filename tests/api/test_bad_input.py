@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from prxy.store import key_text
 from tests.api.conftest import Running
+
+from prxy.store import key_text
 
 GOOD: dict[str, Any] = {"model": "prxy/echo", "messages": [{"role": "user", "content": "hi"}]}
 
@@ -66,6 +67,7 @@ BODIES = {
 def test_a_bad_body_is_refused_by_name(
     gateway: Running, body: bytes, status: int, code: str, param: str | None
 ) -> None:
+    """D08."""
     reply = gateway.post("/v1/chat/completions", body)
 
     assert reply.status_code == status, reply.text

@@ -103,6 +103,21 @@ def test_a_client_that_leaves_is_charged_what_the_provider_bills(
         wait_for(lambda: spent_and_held(row(store, key)) == (COST_NANO, 0))
 
 
+def test_a_client_that_leaves_at_the_last_word_is_charged_what_it_cost(
+    variables: dict[str, str], store: str, upstream: Upstream, tmp_path: Path
+) -> None:
+    """G26: many close the connection as soon as they have read the end."""
+    with serving(variables, tmp_path) as gateway:
+        key = gateway.make_key(limits={"per_day_usd": "1"})
+        headers = {"authorization": f"Bearer {key}", "x-provider-key": upstream.put("hasty", SLOW)}
+        url, body = f"{gateway.url}/v1/chat/completions", {**ASK, "stream": True}
+
+        with httpx.stream("POST", url, json=body, headers=headers, trust_env=False) as reply:
+            assert any(line == "data: [DONE]" for line in reply.iter_lines())
+
+        wait_for(lambda: spent_and_held(row(store, key)) == (COST_NANO, 0))
+
+
 def test_a_killed_gateway_leaves_its_hold_charged(
     variables: dict[str, str], store: str, upstream: Upstream, tmp_path: Path
 ) -> None:
@@ -123,6 +138,22 @@ def test_a_killed_gateway_leaves_its_hold_charged(
 
     assert held == 1
     assert spent >= COST_NANO
+
+
+def test_a_gateway_that_is_told_to_stop_finishes_what_runs(
+    variables: dict[str, str], store: str, upstream: Upstream, tmp_path: Path
+) -> None:
+    """Its clients get their end, and the ledger what it cost."""
+    with ThreadPoolExecutor(1) as pool:
+        with serving(variables, tmp_path) as gateway:
+            key = gateway.make_key(limits={"per_day_usd": "1"})
+            headers = {"authorization": f"Bearer {key}", "x-provider-key": upstream.put("stopping", SLOW)}
+            url, body = f"{gateway.url}/v1/chat/completions", {**ASK, "stream": True}
+            reply = pool.submit(httpx.post, url, json=body, headers=headers, timeout=30, trust_env=False)
+            wait_for(lambda: upstream.asked["stopping"])
+
+        assert reply.result().text.endswith("data: [DONE]\n\n")
+    assert spent_and_held(row(store, key)) == (COST_NANO, 0)
 
 
 def test_two_gateways_over_one_store_never_overspend(
@@ -149,3 +180,16 @@ def test_two_gateways_over_one_store_never_overspend(
     assert statuses.count(200) == len(upstream.asked[fixture])
     assert spent_and_held(row(store, key)) == (statuses.count(200) * COST_NANO, 0)
     assert statuses.count(200) * COST_NANO <= limit_nano
+
+
+def test_a_gateway_whose_table_is_away_says_so_in_one_line(variables: dict[str, str], tmp_path: Path) -> None:
+    away = {**variables, "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:9", "PRXY_STORE_TIMEOUT_S": "0.2"}
+    command = [str(Path(sys.executable).with_name("prxy")), "serve", "--port", "0"]
+    env = {"PATH": os.environ["PATH"], **away}
+
+    ended = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert "prxy: The table does not answer. Check AWS_ENDPOINT_URL_DYNAMODB" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-
 from tests.api.conftest import Running
 from tests.api.upstream import Answer, Upstream
 
@@ -26,7 +25,11 @@ EVENTS: list[dict[str, Any]] = [
     {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Long "}},
     {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "story."}},
     {"type": "content_block_stop", "index": 0},
-    {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": {"output_tokens": 9}},
+    {
+        "type": "message_delta",
+        "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+        "usage": {"output_tokens": 9},
+    },
     {"type": "message_stop"},
 ]
 STREAM = b"".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in EVENTS)

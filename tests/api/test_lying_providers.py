@@ -1,11 +1,10 @@
-"""Providers that lie or dawdle: a call is never made cheaper by it, nor is a client kept waiting or fed with headers."""
+"""Providers that lie or dawdle: no call becomes cheaper by it, and no client is kept waiting."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -99,7 +98,7 @@ def test_the_usage_at_the_start_of_a_message_does_not_stand_for_its_end(
 ) -> None:
     message = {"id": "m", "type": "message", "role": "assistant", "model": "claude-sonnet-4-5", "content": []}
     begun = {**message, "stop_reason": None, "stop_sequence": None, "usage": {"input_tokens": 10, "output_tokens": 1}}
-    said = (
+    said: tuple[dict[str, Any], ...] = (
         {"type": "message_start", "message": begun},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
         {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "word " * 400}},
@@ -107,7 +106,7 @@ def test_the_usage_at_the_start_of_a_message_does_not_stand_for_its_end(
         {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, **told},
         {"type": "message_stop"},
     )
-    body = [b"event: %s\n" % each["type"].encode() + events(each)[0] for each in said]  # type: ignore[attr-defined]
+    body = [b"event: %s\n" % each["type"].encode() + events(each)[0] for each in said]
     key = upstream.put("start-usage", Answer(body=body, headers=SSE))
 
     reply = gateway.post("/v1/messages", {**ASK, "model": "claude-sonnet-4-5", "stream": True}, x_provider_key=key)
@@ -139,7 +138,7 @@ def test_a_model_name_from_the_provider_cannot_break_out_of_its_line(
         **HEAD,
         "choices": [{"index": 0, "message": {"role": "assistant", "content": "w"}, "finish_reason": "stop"}],
     }
-    body = {False: json.dumps({**whole, "model": name}).encode(), True: [*events(*said), DONE]}[stream]
+    body = [*events(*said), DONE] if stream else json.dumps({**whole, "model": name}).encode()
     headers = SSE if stream else {"content-type": "application/json"}
     key = upstream.put("evil-model", Answer(body=body, headers=headers))
 
@@ -179,7 +178,7 @@ def test_the_name_of_a_media_type_is_read_in_any_case(gateway: Running, upstream
 
 
 def test_a_stream_that_begins_late_is_passed_on_as_it_came(lively: Running, upstream: Upstream) -> None:
-    """A comment in the silence before the first event changes nothing of what follows."""
+    """G08: a comment in the silence before the first event changes nothing of what follows."""
     late = {**WORD, "vendor_field": {"kept": True}}
     answer = Answer(body=[b": thinking\n\n", *events(late, FINISH, USAGE), DONE], headers=SSE, pause_s=0.5)
 
@@ -201,7 +200,7 @@ def test_an_error_behind_a_comment_is_told_in_band(lively: Running, upstream: Up
 
 
 def test_the_official_clients_read_over_comments(lively: Running, upstream: Upstream) -> None:
-    """P18."""
+    """G07, G10, P18."""
     answer = Answer(body=[*events(WORD, WORD, FINISH, USAGE), DONE], headers=SSE, pause_s=0.5)
     key = upstream.put("slow-words", answer)
     headers = {"x-provider-key": key}
@@ -223,6 +222,19 @@ def test_the_official_clients_read_over_comments(lively: Running, upstream: Upst
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == "word word "
     assert text == "word word "
     assert "".join(parts) == "word word "
+
+
+def test_no_comment_is_put_into_half_an_event(lively: Running, upstream: Upstream) -> None:
+    """G09: what is not a whole event yet is not sent, so that silence within it ends at its edge."""
+    first, second = events(WORD, WORD)
+    answer = Answer(body=[first, second[:20], second[20:], *events(FINISH, USAGE), DONE], headers=SSE, pause_s=0.7)
+
+    reply = lively.chat({**ASK, "stream": True}, x_provider_key=upstream.put("halves", answer))
+
+    said = reply.text.replace(": keep-alive\n", "")
+    assert said != reply.text
+    assert said.encode().startswith(first + second)
+    assert all(line.startswith(("data: ", ": ")) for line in reply.text.split("\n") if line)
 
 
 def test_no_header_of_the_provider_comes_through(gateway: Running, upstream: Upstream) -> None:

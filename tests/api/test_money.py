@@ -90,6 +90,7 @@ def test_many_at_once_never_overspend_a_day(gateway: Running, upstream: Upstream
 
 
 def test_an_unknown_price_is_refused_only_under_a_limit(gateway: Running, upstream: Upstream) -> None:
+    """I07."""
     limited = gateway.make_key(limits={"per_day_usd": "5"})
     ask = {**ASK, "model": "openai/unheard-of-model"}
     key = upstream.put("unknown-price", answer())

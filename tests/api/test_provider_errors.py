@@ -34,6 +34,7 @@ STATUSES = {
 def test_a_status_becomes_the_clients_error(
     gateway: Running, upstream: Upstream, status: int, model: str, *, stream: bool
 ) -> None:
+    """G17, G21."""
     body = json.dumps({"error": {"message": f"Sorry, {CANARY} will not do", "type": "whatever"}}).encode()
     key = upstream.put(f"status-{status}-{model}-{stream}", Answer(status=status, body=body))
 
@@ -94,13 +95,14 @@ def test_an_error_as_the_first_event_is_a_plain_http_error(gateway: Running, ups
 def test_a_stream_that_stops_short_ends_in_one_error_and_no_done(
     gateway: Running, upstream: Upstream, *, cut: bool
 ) -> None:
-    """G19."""
+    """G32, G19."""
     key = upstream.put(f"short-{cut}", Answer(body=sse(START), headers=EVENTS, cut=cut))
 
     reply = gateway.chat({**ASK, "model": "gpt-4o-mini", "stream": True}, x_provider_key=key)
 
     assert reply.status_code == 200
     assert b"Hal" in reply.content
+    assert len(upstream.asked[key]) == 1
     assert reply.content.count(b'"error"') == 1
     assert b"provider_stream_interrupted" in reply.content
     assert b"[DONE]" not in reply.content

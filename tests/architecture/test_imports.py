@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,6 +52,17 @@ def third_parties(path: Path) -> set[str]:
     return tops - sys.stdlib_module_names - {"prxy", "_typeshed"}
 
 
+@pytest.fixture
+def loggers_kept() -> Iterator[None]:
+    """The linter silences every logger of the process, ours among them."""
+    speaking = [each for each in logging.root.manager.loggerDict.values() if isinstance(each, logging.Logger)]
+    before = [(each, each.disabled) for each in speaking]
+    yield
+    for each, disabled in before:
+        each.disabled = disabled
+
+
+@pytest.mark.usefixtures("loggers_kept")
 def test_every_contract_of_the_import_linter_holds(capsys: pytest.CaptureFixture[str]) -> None:
     status = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True, no_logo=True)
 

@@ -19,7 +19,10 @@ REGISTRIES = {
 """Package -> name of the registry in it."""
 
 SHARED = {
-    "prxy.formats": {"base", "lenient", "openai_errors", "places", "reading"},
+    "prxy.formats": {
+        *"base blocks calls fitting lenient losses openai_errors openai_media openai_options openai_tools".split(),
+        *"places reading turns".split(),
+    },
     "prxy.providers": {*"base auth aws calling errors lean limits through_httpx tls transport".split()},
     "prxy.modules": set[str](),
     "prxy.api.routes": set[str](),

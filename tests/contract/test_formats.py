@@ -158,7 +158,7 @@ def test_a_stream_encoded_again_by_its_own_format_folds_to_an_equal_answer(excha
 
 @each(one for one in STREAMED if one.is_golden)
 def test_no_cut_of_the_bytes_changes_the_frames_whatever_ends_the_lines(exchange: Exchange) -> None:
-    """Decoders of formats see frames only, so what holds for the frames holds for the events."""
+    """G01, G03: decoders of formats see frames only, so what holds for the frames holds for the events."""
     assert exchange.stream_bytes is not None
     format_ = format_of(exchange)
     whole = frames_of(format_, [exchange.stream_bytes])
@@ -170,6 +170,7 @@ def test_no_cut_of_the_bytes_changes_the_frames_whatever_ends_the_lines(exchange
 
 @each(STREAMED)
 def test_sixty_random_cuttings_give_the_same_frames_whatever_ends_the_lines(exchange: Exchange) -> None:
+    """G01."""
     assert exchange.stream_bytes is not None
     format_ = format_of(exchange)
     whole = frames_of(format_, [exchange.stream_bytes])

@@ -257,6 +257,7 @@ async def test_an_error_without_a_readable_body_has_our_own_words(row: Provider,
 async def test_an_error_of_a_provider_keeps_its_class_and_its_words_without_its_secrets(
     row: Provider, status: int
 ) -> None:
+    """H16."""
     words = f"The knob 'x' is wrong; key {KEY}, see https://internal.example/{KEY}"
     body = {"error": {"message": words, "type": "some_error", "code": status, "status": "SOME"}, "type": "error"}
 

@@ -10,14 +10,15 @@ import pytest
 from msgspec.structs import replace
 from tests.stores import CREDENTIALS, NOON, REGION, USD, embedded_url, lean_transport, make_claim, make_key
 
-from prxy.canonical.errors import CostLimitExceeded
+from prxy.canonical.errors import CostLimitExceeded, IdempotencyConflict
 from prxy.providers.aws.credentials import FixedCredentials
 from prxy.store import boto, dynamodb
 from prxy.store.attempts import Attempts
 from prxy.store.dynamodb import Address
+from prxy.store.idempotency import DynamoIdempotency
 from prxy.store.keys import DynamoKeyAdministration
 from prxy.store.ledger import DynamoLedger
-from prxy.store.records import Hold, Limits
+from prxy.store.records import Hold, Limits, Once
 from prxy.store.schema import TABLE, mapping
 from prxy.store.table import Condition, ConditionFailed, Item, Query, Returned, StoreRejected, Table, Update
 
@@ -153,3 +154,15 @@ async def test_the_ledger_holds_over_every_adapter(table: Table) -> None:
     day, _ = await ledger.standings(key.id, NOON)
     assert (len(holds), sum(isinstance(answer, CostLimitExceeded) for answer in answers)) == (3, 7)
     assert (day.spent_nano, day.held_nano) == (3 * USD // 10, 0)
+
+
+async def test_one_attempt_runs_over_every_adapter(table: Table) -> None:
+    store = DynamoIdempotency(table, clock=lambda: NOON)
+    attempts = [Once(key_id="k", word="w", fingerprint="f", nonce=str(number)) for number in range(50)]
+
+    answers = await asyncio.gather(*(store.claim(attempt, 60.0) for attempt in attempts), return_exceptions=True)
+    await store.abandon(attempts[answers.index(None)])
+
+    assert answers.count(None) == 1
+    assert sum(isinstance(answer, IdempotencyConflict) for answer in answers) == 49
+    assert await store.claim(replace(attempts[0], nonce="next"), 60.0) is None

@@ -11,7 +11,7 @@ import pytest
 FOLDER = Path(__file__).resolve().parents[2] / "requirements"
 LOCKS = sorted(FOLDER.glob("*.txt"))
 OURS = ("dev", "run", "dataplane", "control", "catalog")
-"""From the widest to the narrowest; the peers' and the SAM tools' locks go their own ways."""
+"""From the widest to the narrowest; the locks of the peers, the clients and the SAM tools go their own ways."""
 
 
 def wanted(source: Path) -> set[str]:

@@ -41,6 +41,7 @@ async def demo_gateway() -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def test_a_streaming_route_passes_each_event_on_as_it_is_made() -> None:
+    """G27."""
     async with demo_gateway() as client:
         await client.get("/buffered")
         arrivals: list[float] = []

@@ -58,6 +58,7 @@ async def test_the_prelude_does_not_wait_for_an_app_that_waits() -> None:
 
 
 async def test_each_chunk_is_out_before_the_next_is_made() -> None:
+    """G27."""
     made = 0
     gates = [asyncio.Event() for _ in range(5)]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,13 +20,13 @@ from prxy.canonical.request import ChatRequest
 from prxy.formats.base import Format
 from prxy.gateway import Gateway
 from prxy.pipeline.base import Call, Step
-from prxy.providers.base import ConfiguredProvider
 from prxy.routing import may_call
-from prxy.store.records import ApiKey
+from prxy.store.records import ApiKey, Once
 
 DEADLINE_MARGIN_S = 10.0
 """Kept back of the time that the runtime gives, to settle and to say goodbye."""
 MAX_MODEL_LENGTH = 256
+MAX_IDEMPOTENCY_KEY = 255
 
 
 class Received(NamedTuple):
@@ -53,9 +55,9 @@ class Door:
             headers.setdefault("x-api-key", query[self.format.key_parameter])
         key = await authenticate(headers, gateway.keys, now)
         require_ordinary(key)
-        body = parse_object(await read_body(headers, receive))
-        request = self.parse_request(body, scope.get("path_params", {}))
-        _permit_model(request.model, key, gateway.providers)
+        body = await read_body(headers, receive)
+        request = self.parse_request(parse_object(body), scope.get("path_params", {}))
+        _permit_model(request.model, key, gateway)
         call = Call(
             id=scope["prxy.request_id"],
             now=int(now),
@@ -63,6 +65,7 @@ class Door:
             request=structs.replace(request, headers=self._forwarded(headers)),
             limits=key.limits,
             provider_key=provider_key(headers),
+            once=_once(headers, key, scope["path"], body),
         )
         steps = gateway.pipelines.steps(headers.get("x-prxy-pipe"), key)
         return Received(call, steps, self._left_s(scope, now), query)
@@ -88,10 +91,25 @@ class Door:
             raise type(error)(message, code=error.code, param=word, retry_after=error.retry_after) from error
 
 
-def _permit_model(model: str, key: ApiKey, providers: Mapping[str, ConfiguredProvider]) -> None:
+def _once(headers: Mapping[str, str], key: ApiKey, path: str, body: bytes) -> Once | None:
+    """The attempt that a request is, None without Idempotency-Key. Raises InvalidRequest (invalid_header)."""
+    word = headers.get("idempotency-key")
+    if word is None:
+        return None
+    if not 1 <= len(word) <= MAX_IDEMPOTENCY_KEY or not (word.isascii() and word.isprintable()):
+        raise InvalidRequest(
+            f"'Idempotency-Key' must be 1 to {MAX_IDEMPOTENCY_KEY} printable ASCII characters.",
+            code="invalid_header",
+            param="Idempotency-Key",
+        )
+    fingerprint = hashlib.sha256(path.encode("utf-8", "surrogatepass") + b"\n" + body).hexdigest()
+    return Once(key_id=key.id, word=word, fingerprint=fingerprint, nonce=secrets.token_hex(8))
+
+
+def _permit_model(model: str, key: ApiKey, gateway: Gateway) -> None:
     if not model or len(model) > MAX_MODEL_LENGTH or not model.isprintable():
         raise InvalidRequest(
             f"'model' must be 1 to {MAX_MODEL_LENGTH} printable characters.", code="invalid_model", param="model"
         )
-    if not may_call(model, key.models, providers):
+    if not may_call(model, key.models, gateway.providers):
         raise NotPermitted(f"This key may not use the model '{model}'.", code="model_not_allowed", param="model")

@@ -118,7 +118,7 @@ class _Stream:
 
     def _receipt(self) -> str:
         reply = self._reply
-        provider = reply.plan.target.provider.row.name if reply.plan else reply.cached_by
+        provider = reply.plan.target.provider.row.name if reply.plan else reply.cached_by or "replayed"
         return f"prxy cost_usd={_cost(reply)} provider={provider} model={word(reply.model)}"
 
     async def _write(self, data: bytes, *, last: bool = False) -> None:
@@ -148,6 +148,8 @@ def _headers(reply: Reply, format_: Format) -> dict[str, str]:
     headers = {"x-prxy-model": word(reply.model)}
     if reply.cached_by:
         headers["x-prxy-cache"] = reply.cached_by
+    if reply.replayed:
+        headers["x-prxy-replayed"] = "true"
     plan = reply.plan
     if plan:
         headers["x-prxy-provider"] = plan.target.provider.row.name

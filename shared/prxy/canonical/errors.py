@@ -10,6 +10,8 @@
     ├── NotPermitted                  403 permission_error
     ├── NotFound                      404 not_found
     ├── IdempotencyConflict           409 idempotency_error
+    │   └── NotReplayable             409 finished, but its answer was not kept
+    ├── IdempotencyKeyReused          422 idempotency_error
     ├── RateLimited                   429 rate_limit
     ├── CostLimitExceeded             429 cost_limit_per_…
     ├── StoreUnavailable              503 overloaded
@@ -121,6 +123,21 @@ class IdempotencyConflict(GatewayError):
     status = 409
     type = "idempotency_error"
     default_code = "idempotency_in_progress"
+
+
+class NotReplayable(IdempotencyConflict):
+    """The call has finished under this Idempotency-Key, and its answer cannot be given again."""
+
+    default_code = "idempotency_result_too_large"
+    should_retry = False
+
+
+class IdempotencyKeyReused(GatewayError):
+    """The Idempotency-Key came with another request before."""
+
+    status = 422
+    type = "idempotency_error"
+    default_code = "idempotency_key_reused"
 
 
 class RateLimited(GatewayError):

@@ -11,7 +11,9 @@ from prxy.canonical.errors import ProviderBadResponse
 from prxy.framing.frame import Frame
 
 MEDIA_TYPE = "text/event-stream"
-MAX_LINE_BYTES = 1 << 20
+MAX_LINE_BYTES = 25 << 20
+"""A picture that a model draws comes in one event: some megabytes of base64."""
+_TOO_LONG = f"An event of the provider's stream is longer than {MAX_LINE_BYTES >> 20} MB."
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -21,7 +23,8 @@ class SseDecoder:
     def __init__(self) -> None:
         self._first = True
         self._after_cr = False
-        self._tail = b""
+        self._tail: list[bytes] = []
+        self._tail_bytes = 0
         self._data: list[bytes] = []
         self._size = 0
         self._event = ""
@@ -38,8 +41,8 @@ class SseDecoder:
     def finish(self) -> Iterator[Frame]:
         """End of input. A last event that lacks only its blank line is given out: some servers forget it."""
         if self._tail:
-            self._field(self._tail)
-            self._tail = b""
+            self._field(b"".join(self._tail))
+            self._tail = []
         if self._data:
             yield self._dispatch()
 
@@ -52,13 +55,23 @@ class SseDecoder:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         elif data:
             self._after_cr = False
-        lines = (self._tail + data).split(b"\n")
+        if b"\n" in data or self._first:
+            lines = b"".join((*self._tail, data)).split(b"\n")
+            self._tail, self._tail_bytes = [], 0
+        else:
+            lines = [data]
         if self._first:
             self._strip_bom(lines)
-        self._tail = lines.pop()
-        if len(self._tail) > MAX_LINE_BYTES:
-            raise ProviderBadResponse("A line of the provider's stream is longer than 1 MB.")
+        self._keep(lines.pop())
         return lines
+
+    def _keep(self, piece: bytes) -> None:
+        """The beginning of a line, in pieces: a long line is put together once."""
+        if piece:
+            self._tail.append(piece)
+            self._tail_bytes += len(piece)
+        if self._tail_bytes > MAX_LINE_BYTES:
+            raise ProviderBadResponse(_TOO_LONG)
 
     def _strip_bom(self, lines: list[bytes]) -> None:
         if len(lines) == 1 and _BOM.startswith(lines[0]):
@@ -72,7 +85,7 @@ class SseDecoder:
         if name == b"data":
             self._size += len(value)
             if len(value) > MAX_LINE_BYTES or self._size > MAX_LINE_BYTES:
-                raise ProviderBadResponse("An event of the provider's stream is longer than 1 MB.")
+                raise ProviderBadResponse(_TOO_LONG)
             self._data.append(value)
         elif name == b"event":
             self._event = value.decode("utf-8", "replace")

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from moto.core.model_instances import reset_model_data
 from moto.moto_server.werkzeug_app import create_backend_app
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
@@ -42,7 +43,9 @@ class OneAtATime:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         with self._lock:
-            return [*self._app(environ, start_response)]
+            answer = [*self._app(environ, start_response)]
+            reset_model_data()  # moto would keep every copy of every item, for a page that shows them
+            return answer
 
 
 class QuietKeepAlive(WSGIRequestHandler):

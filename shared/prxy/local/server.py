@@ -12,8 +12,10 @@ from dataclasses import replace
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from prxy.canonical.errors import StoreUnavailable
 from prxy.local import dynamodb
 from prxy.local.keys import LocalKeys, local_keys, seed
+from prxy.logs import log_as_json
 from prxy.providers import PROVIDERS
 from prxy.providers.aws.sigv4 import Credentials
 from prxy.settings import ConfigurationError, Settings, from_environment
@@ -24,11 +26,13 @@ EMBEDDED_TIMEOUT_S = 30.0
 """The embedded store answers one request after another, so a burst has to queue."""
 MAX_HEAD_BYTES = 64 * 1024
 LAST_WRITES_S = 5.0
+_NO_TABLE = "The table does not answer. Check AWS_ENDPOINT_URL_DYNAMODB and PRXY_TABLE."
 _HEAD_TOO_LARGE = "The head of the request is too large."
 
 
 def serve_here(host: str, port: int) -> None:
     """Serve until a signal comes. Raises ConfigurationError."""
+    log_as_json()
     settings = from_environment(PROVIDERS)
     keys = local_keys(settings)
     credentials: Credentials | None = None
@@ -57,8 +61,13 @@ async def _serve(
     settings: Settings, keys: LocalKeys, listening: socket.socket, store_credentials: Credentials | None
 ) -> None:
     planes = wire(settings, store_credentials)
-    await planes.table.create_table(TABLE)
-    await seed(keys, planes.control.administration, int(planes.control.clock()))
+    try:
+        await planes.table.create_table(TABLE)
+        await seed(keys, planes.control.administration, int(planes.control.clock()))
+    except StoreUnavailable as error:
+        raise ConfigurationError(
+            "The table does not answer. Check AWS_ENDPOINT_URL_DYNAMODB and PRXY_TABLE."
+        ) from error
     config = uvicorn.Config(
         local_app(planes),
         http=_BoundedHead,
@@ -74,15 +83,7 @@ async def _serve(
     try:
         await server.serve(sockets=[listening])
     finally:
-        await _others()
         await planes.aclose()
-
-
-async def _others() -> None:
-    """Calls that were cut off by the end of the grace still write what they cost."""
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    if others:
-        await asyncio.wait(others, timeout=LAST_WRITES_S)
 
 
 class _BoundedHead(HttpToolsProtocol):
@@ -120,6 +121,13 @@ class _Announcing(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, planes: Planes, keys: LocalKeys) -> None:
         super().__init__(config)
         self._keys = keys
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Calls that the end of the grace cut off still write what they cost; then the signal is raised again."""
+        await super().shutdown(sockets)
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        if others:
+            await asyncio.wait(others, timeout=LAST_WRITES_S)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

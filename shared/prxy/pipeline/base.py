@@ -13,7 +13,7 @@ from prxy.canonical.request import ChatRequest
 from prxy.canonical.response import ChatResponse
 from prxy.canonical.stream import EventFilter
 from prxy.store.ports import ResponseCache
-from prxy.store.records import ApiKey, Limits
+from prxy.store.records import ApiKey, Limits, Once
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -29,6 +29,8 @@ class Call(Struct, frozen=True, kw_only=True):
     """The key's limits; a module may tighten, never widen them."""
     provider_key: str | None = None
     """The caller's own provider key, for this call only."""
+    once: Once | None = None
+    """The attempt that it is, where the client sent an Idempotency-Key."""
 
 
 class Outcome(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from prxy.canonical.parts import Part
 from prxy.canonical.response import ChatResponse
-from prxy.store.records import ApiKey, Claim, Hold
+from prxy.store.records import ApiKey, Claim, Hold, Once
 
 
 class Keys(Protocol):
@@ -66,3 +66,23 @@ class ReasoningMemory(Protocol):
 
     async def get(self, tenant: str, call_ids: Sequence[str]) -> Mapping[str, Sequence[Part]]: ...
     async def put(self, tenant: str, call_id: str, parts: Sequence[Part]) -> None: ...
+
+
+class Idempotency(Protocol):
+    """At most one attempt at a time under an Idempotency-Key; the answer of a finished one is kept for a day."""
+
+    async def claim(self, once: Once, lasts_s: float) -> ChatResponse | None:
+        """Begin an attempt that is over in `lasts_s`, or give the answer of the one that finished before.
+
+        Raises IdempotencyKeyReused (the key came with another request), IdempotencyConflict (an attempt runs),
+        NotReplayable and StoreUnavailable (also where the outcome stayed unknown).
+        """
+        ...
+
+    async def finish(self, once: Once, response: ChatResponse) -> None:
+        """Keep the answer. Does nothing where another attempt took over. Raises StoreUnavailable."""
+        ...
+
+    async def abandon(self, once: Once) -> None:
+        """Let the next attempt run, with whatever request. Does nothing where one does. Raises StoreUnavailable."""
+        ...

@@ -117,3 +117,15 @@ class Standing(Struct, frozen=True, kw_only=True):
     held_nano: int
     unconfirmed_nano: int
     """Charged in full because the provider's word is missing."""
+
+
+class Once(Struct, frozen=True, kw_only=True):
+    """One attempt at a request that its client wants run once, however often it is sent."""
+
+    key_id: str
+    word: str
+    """What stands in Idempotency-Key."""
+    fingerprint: str
+    """Tells requests apart: hash of where it was sent and of the bytes of its body."""
+    nonce: str
+    """Names this attempt."""

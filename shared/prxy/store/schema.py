@@ -4,10 +4,13 @@
     key and budget    K#<public id>             key      doc st v xp? · d… m… q… u… unc · res · gk gs
     cached response   T#<tenant>#cache#<sha>    cache    tn doc ttl
     signed reasoning  T#<tenant>#think#<sha>    think    tn id doc ttl
+    call run once     I#<public id>#<sha>       once     fp o xp? doc? ttl
 
     doc        the record as JSON text
     st, v, xp  status, version and expiry of the key, so that a write can compare them
     tn         tenant, compared again on every read
+    fp, o      fingerprint of the request under an Idempotency-Key, and the attempt that has it; `xp` only while it
+               runs, `doc` only where it finished with an answer that fits
     ttl        epoch seconds; a read ignores what is past it, DynamoDB deletes it later
     res        {<rid>: {a: nano-USD, o: nonce, x: expiry, d: day}}, the holds in flight; without `o` a tombstone
     d20261122 m202611      nano-USD spent or held in that day, in that month
@@ -42,6 +45,7 @@ from prxy.store.table import Item, Value
 PARTITION, SORT, TTL = "pk", "sk", "ttl"
 TENANT, DOCUMENT = "tn", "doc"
 STATUS, VERSION, EXPIRY, HOLDS, UNCONFIRMED = "st", "v", "xp", "res", "unc"
+FINGERPRINT = "fp"
 AMOUNT, NONCE, HOLD_EXPIRY, HOLD_DAY = "a", "o", "x", "d"
 INDEX, INDEX_PARTITION, INDEX_SORT, INDEX_ALL = "keys_by_tenant", "gk", "gs", "K"
 
@@ -79,6 +83,11 @@ def cached_response_at(tenant: str, digest: str) -> Item:
 def reasoning_at(tenant: str, call_id: str) -> Item:
     """Ids of calls are the client's text, so they are hashed: any length, any character."""
     return {PARTITION: f"T#{tenant}#think#{_sha(call_id)}", SORT: "think"}
+
+
+def once_at(key_id: str, word: str) -> Item:
+    """`word`: what the client sent in Idempotency-Key."""
+    return {PARTITION: f"I#{key_id}#{_sha(word)}", SORT: "once"}
 
 
 def tenant_prefix(tenant: str) -> str:

@@ -31,6 +31,8 @@ TABLE = {
     "NotPermitted": (403, "permission_error", "model_not_allowed"),
     "NotFound": (404, "not_found", "unknown_route"),
     "IdempotencyConflict": (409, "idempotency_error", "idempotency_in_progress"),
+    "NotReplayable": (409, "idempotency_error", "idempotency_result_too_large"),
+    "IdempotencyKeyReused": (422, "idempotency_error", "idempotency_key_reused"),
     "RateLimited": (429, "rate_limit", "requests_per_minute"),
     "CostLimitExceeded": (429, "cost_limit_per_day", "cost_limit_per_day"),
     "StoreUnavailable": (503, "overloaded", "budget_store_unavailable"),

@@ -171,6 +171,19 @@ def test_a_model_that_caches_nothing_gets_no_breakpoint_and_the_client_is_told()
     assert [loss.field for loss in rendered.losses] == ["messages[0].cache_control"]
 
 
+def test_a_model_that_takes_no_breakpoint_behind_a_result_gets_the_others() -> None:
+    """I13: Nova answers one there with an error (https://github.com/BerriAI/litellm/issues/17479, read 2026-11)."""
+    marked = ToolResult(call_id="c1", parts=(Text(text="seen", cache=POINT),), cache=POINT)
+    turns = user(Text(text="Go.", cache=POINT)), assistant(CALL), tool(marked)
+
+    rendered = FORMAT.render_request(asked(*turns, tools=(TOOL,), model=NOVA))
+
+    assert rendered.body["messages"][0]["content"] == [{"text": "Go."}, MARK]
+    assert [*rendered.body["messages"][2]["content"][0]] == ["toolResult"]
+    assert len(rendered.body["messages"][2]["content"]) == 1
+    assert {loss.field for loss in rendered.losses} == {"messages[2].cache_control"}
+
+
 def test_signed_thoughts_go_back_byte_for_byte_in_their_order() -> None:
     """B06, B08: empty text and all."""
     own = [Signature(format="bedrock_converse", value=value) for value in ("czE=", "cmVk", "czI=")]

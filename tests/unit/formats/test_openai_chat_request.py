@@ -67,7 +67,7 @@ def test_the_first_system_message_is_hoisted_from_wherever_it_stands_and_later_o
 
 
 def test_system_messages_return_to_their_places() -> None:
-    """C01"""
+    """C01, C03: a server that wants them all first says so itself."""
     messages = [QUESTION, {"role": "system", "content": "Brief."}, QUESTION, {"role": "developer", "content": "Long."}]
 
     assert returned(*messages)["messages"] == messages

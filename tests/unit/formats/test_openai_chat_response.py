@@ -158,7 +158,9 @@ def test_usage_of_zero_is_not_usage_unknown() -> None:
 
 
 def test_the_tier_that_served_the_call_is_told() -> None:
-    response = chat.parse_response(body({"content": "Hi"}, usage={"prompt_tokens": 1}, service_tier="flex"))
+    response = chat.parse_response(
+        body({"content": "Hi"}, usage={"prompt_tokens": 1, "completion_tokens": 1}, service_tier="flex")
+    )
 
     assert response.usage is not None
     assert response.usage.service_tier == "flex"

@@ -148,6 +148,15 @@ def test_a_wish_for_json_becomes_an_instruction_where_there_is_no_mode() -> None
     assert adapted.output.kind is OutputKind.TEXT
 
 
+def test_an_output_limit_above_the_models_own_is_the_providers_to_refuse() -> None:
+    """F02: a limit that is lowered here would be an answer that ends early for no visible reason."""
+    asked = structs.replace(REQUEST, sampling=Sampling(max_output_tokens=64_001))
+
+    adapted = adapt(asked, ABLE, TARGET)
+
+    assert (adapted.request, adapted.losses) == (asked, ())
+
+
 def test_a_request_in_the_targets_own_format_is_left_alone() -> None:
     request = structs.replace(
         reasoning("high", cap=100), format=TARGET, sampling=Sampling(temperature=1, top_p=1, max_output_tokens=100)

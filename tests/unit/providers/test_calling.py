@@ -81,6 +81,7 @@ async def test_a_failed_connection_is_tried_once_more() -> None:
 
 
 async def test_there_is_never_a_third_try() -> None:
+    """H13."""
     last = ScriptedReply(503)
     transport = Scripted(ProviderConnectionFailed("no"), last, ScriptedReply(200))
 
@@ -100,6 +101,7 @@ async def test_the_second_failure_is_the_one_that_is_told() -> None:
 
 @pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 502, 504])
 async def test_no_other_status_is_asked_again(status: int) -> None:
+    """H12."""
     transport = Scripted(ScriptedReply(status, retry_after="0"))
 
     reply = await call_provider(transport, REQUEST, pause=Pauses())
@@ -110,6 +112,7 @@ async def test_no_other_status_is_asked_again(status: int) -> None:
 
 @pytest.mark.parametrize("error", [ProviderTimeout, ProviderStreamInterrupted, ProviderBadResponse])
 async def test_a_call_that_may_have_been_worked_on_is_not_sent_again(error: type[GatewayError]) -> None:
+    """I17."""
     transport = Scripted(error("unknown"))
 
     with pytest.raises(error):
@@ -136,6 +139,7 @@ async def test_a_provider_that_wants_more_time_gets_it_from_the_client(asked: st
 
 
 async def test_targets_of_one_call_share_one_retry() -> None:
+    """H13."""
     attempts = Attempts()
     first = Scripted(ScriptedReply(503), ScriptedReply(503))
     second = Scripted(ScriptedReply(503))

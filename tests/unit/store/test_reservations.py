@@ -262,6 +262,21 @@ async def test_windows_without_a_limit_are_counted_too(
     assert (day.spent_nano, day.held_nano) == (month.spent_nano, month.held_nano) == (5, 3)
 
 
+async def test_what_costs_nothing_is_admitted_though_the_day_is_spent(
+    administration: DynamoKeyAdministration, ledger: DynamoLedger
+) -> None:
+    """I08."""
+    key = make_key(Limits(per_day_nano=10))
+    await administration.create(key)
+    await ledger.settle(await ledger.reserve(key, make_claim(key, 10)), 10)
+
+    free = await ledger.reserve(key, make_claim(key, 0))
+
+    assert free.amount_nano == 0
+    with pytest.raises(CostLimitExceeded):
+        await ledger.reserve(key, make_claim(key, 1))
+
+
 @pytest.mark.parametrize("limits", [Limits(requests_per_minute=0), Limits(concurrency=0), Limits(per_day_nano=0)])
 async def test_a_limit_of_zero_admits_nothing_that_costs(
     limits: Limits, administration: DynamoKeyAdministration, ledger: DynamoLedger

@@ -305,6 +305,7 @@ async def test_a_reserve_that_never_arrived_is_kept_from_arriving_later(transpor
 async def test_after_many_random_calls_the_counters_are_the_sum_of_what_they_cost(
     table: Table, administration: DynamoKeyAdministration, ledger: DynamoLedger
 ) -> None:
+    """I15."""
     key = make_key(Limits(per_day_nano=40 * USD, concurrency=1000))
     await administration.create(key)
     dice = random.Random(20261122)

@@ -26,15 +26,9 @@ from prxy.canonical.parts import (
     Wire,
 )
 from prxy.formats.anthropic_messages.block_parse import cache_control
-from prxy.formats.anthropic_messages.words import (
-    EMPTY_LIST,
-    NAME,
-    NO_ERROR,
-    STRING,
-    UNSIGNED,
-    decode_arguments,
-)
+from prxy.formats.anthropic_messages.words import EMPTY_LIST, NAME, NO_ERROR, STRING, UNSIGNED
 from prxy.formats.base import own_fields, spelt
+from prxy.formats.calls import tool_input
 from prxy.formats.places import PartFault
 
 
@@ -67,12 +61,6 @@ def render_block(part: Part) -> Wire:
             return part.value
         case _:
             assert_never(part)
-
-
-def tool_input(arguments: str) -> Wire:
-    """The arguments as an object. Other text is kept whole as `{"_raw": text}`: answers are not refused."""
-    value = decode_arguments(arguments)
-    return {"_raw": arguments} if value is None else value
 
 
 def cached(cache: CachePoint | None) -> Wire:

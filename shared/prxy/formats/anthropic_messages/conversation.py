@@ -7,13 +7,11 @@ Every turn is arranged by itself, so that a longer conversation begins with the 
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator
-from typing import TypeVar, assert_never
+from typing import assert_never
 
 from msgspec import structs
 
-from prxy.canonical.errors import InvalidRequest
 from prxy.canonical.parts import (
     Media,
     Opaque,
@@ -28,25 +26,15 @@ from prxy.canonical.parts import (
 )
 from prxy.canonical.request import Message, Role
 from prxy.formats.anthropic_messages.media import fit_media
-from prxy.formats.anthropic_messages.words import NAME, decode_arguments, safe_id, safe_name
-from prxy.formats.places import PartFault
-
-_Own = TypeVar("_Own", bound=ServerToolCall | ServerToolResult | Opaque)
-
-NO_RESULT = "This tool call was not completed: there is no result."
+from prxy.formats.anthropic_messages.words import MAX_NAME_CHARS, NAME
+from prxy.formats.calls import check_arguments, safe_id, safe_name
+from prxy.formats.fitting import own_part
+from prxy.formats.turns import alternating, told
 
 
 def arrange(messages: Iterable[Message]) -> tuple[Message, ...]:
     """Raises InvalidRequest where nothing is left to say, PartFault for parts that the wire lacks."""
-    turns = _merged(_turn(message) for message in messages)
-    arranged = tuple(_trimmed(turn) for turn in _answered(turns))
-    if not arranged:
-        raise InvalidRequest(
-            "'messages' holds nothing but instructions or blank text; add a user message with some text.",
-            code="missing_field",
-            param="messages",
-        )
-    return arranged
+    return alternating((_turn(message) for message in messages), told)
 
 
 def _turn(message: Message) -> Message:
@@ -54,61 +42,6 @@ def _turn(message: Message) -> Message:
     role = Role.ASSISTANT if message.role is Role.ASSISTANT else Role.USER
     parts = tuple(fitted for part in message.parts for fitted in _fit(part))
     return Message(role=role, parts=parts, at=message.at)
-
-
-def _merged(turns: Iterable[Message]) -> Iterator[Message]:
-    spoken = (turn for turn in turns if turn.parts)
-    for role, group in itertools.groupby(spoken, key=lambda turn: turn.role):
-        same = list(group)
-        yield Message(role=role, parts=tuple(part for turn in same for part in turn.parts), at=same[0].at)
-
-
-def _answered(turns: Iterable[Message]) -> Iterator[Message]:
-    """Roles alternate here, so the results of an assistant turn are in the user turn after it, or nowhere."""
-    calls: tuple[str, ...] = ()
-    for turn in turns:
-        if turn.role is Role.USER:
-            yield structs.replace(turn, parts=_with_results_first(turn.parts, calls))
-            calls = ()
-        else:
-            yield turn
-            calls = tuple(part.id for part in turn.parts if isinstance(part, ToolCall))
-    if calls:
-        yield Message(role=Role.USER, parts=_with_results_first((), calls))
-
-
-def _with_results_first(parts: tuple[Part, ...], calls: tuple[str, ...]) -> tuple[Part, ...]:
-    """One result for each call, then the rest. A result that no call waits for is told as text."""
-    results: dict[str, Part] = {}
-    others: list[Part] = []
-    for part in parts:
-        if not isinstance(part, ToolResult):
-            others.append(part)
-        elif part.call_id in calls and part.call_id not in results:
-            results[part.call_id] = part
-        else:
-            others += _told(part)
-    missing = (
-        ToolResult(call_id=call, parts=(Text(text=NO_RESULT),), is_error=True) for call in calls if call not in results
-    )
-    return (*results.values(), *missing, *others)
-
-
-def _told(result: ToolResult) -> tuple[Part, ...]:
-    outcome = "Error" if result.is_error else "Result"
-    return (Text(text=f"{outcome} of the tool call {result.name or result.call_id}:"), *result.parts)
-
-
-def _trimmed(turn: Message) -> Message:
-    """The provider refuses a conversation that ends in an assistant's text with blanks at its end.
-
-    Every assistant turn is trimmed, the last or not: it is the last one only until the conversation goes on.
-    """
-    match turn:
-        case Message(role=Role.ASSISTANT, parts=(*before, Text() as last)):
-            return structs.replace(turn, parts=(*before, structs.replace(last, text=last.text.rstrip())))
-        case _:
-            return turn
 
 
 def _fit(part: Part) -> Iterator[Part]:
@@ -126,7 +59,7 @@ def _fit(part: Part) -> Iterator[Part]:
             inner = tuple(fitted for one in part.parts for fitted in _fit_inner(one))
             yield structs.replace(part, call_id=safe_id(part.call_id), parts=inner)
         case ServerToolCall() | ServerToolResult():
-            yield _own(part)
+            yield own_part(part, NAME)
         case _:
             assert_never(part)
 
@@ -143,26 +76,11 @@ def _fit_inner(part: Text | Media | Opaque) -> Iterator[Text | Media | Opaque]:
         case Media():
             yield fit_media(part)
         case Opaque():
-            yield _own(part)
+            yield own_part(part, NAME)
         case _:
             assert_never(part)
 
 
 def _fit_call(part: ToolCall) -> ToolCall:
-    if not part.freeform and decode_arguments(part.arguments) is None:
-        raise PartFault(
-            part,
-            f"(call '{part.id[:64]}' of '{part.name[:64]}') has arguments that are no JSON object; "
-            "send them as the model wrote them, or leave the call and its result out.",
-            InvalidRequest,
-        )
-    return structs.replace(part, id=safe_id(part.id), name=safe_name(part.name))
-
-
-def _own(part: _Own) -> _Own:
-    if part.format == NAME:
-        return part
-    raise PartFault(
-        part,
-        "is something only another vendor's API understands; use text, images, documents, tool calls and tool results.",
-    )
+    check_arguments(part)
+    return structs.replace(part, id=safe_id(part.id), name=safe_name(part.name, MAX_NAME_CHARS))

@@ -5,17 +5,13 @@ What is left out without harm is told by `losses`; what cannot be left out is re
 
 from __future__ import annotations
 
-from typing import assert_never
-
 from msgspec import structs
 
-from prxy.canonical.errors import InvalidRequest, UnsupportedFeature
+from prxy.canonical.errors import InvalidRequest
 from prxy.canonical.parts import Text
 from prxy.canonical.request import (
     ChatRequest,
-    FreeformTool,
     FunctionTool,
-    HostedTool,
     Instructions,
     OutputFormat,
     OutputKind,
@@ -27,19 +23,27 @@ from prxy.canonical.request import (
     ToolMode,
 )
 from prxy.formats.anthropic_messages.conversation import arrange
-from prxy.formats.anthropic_messages.words import NAME, STRING, is_safe_name
+from prxy.formats.anthropic_messages.words import MAX_NAME_CHARS, NAME, STRING
 from prxy.formats.base import make_extras
-from prxy.formats.places import PartFault
+from prxy.formats.fitting import (
+    FORCED,
+    answer_schema,
+    check_choice,
+    check_tool,
+    fit_sampling,
+    instruction_texts,
+    is_thinking,
+    offered_tools,
+    typed_schema,
+)
 
-_FORCED = frozenset({ToolMode.REQUIRED, ToolMode.NAMED, ToolMode.ALLOWED_REQUIRED})
-_NARROWED = frozenset({ToolMode.ALLOWED, ToolMode.ALLOWED_REQUIRED})
 LEAST_TOP_P_WHILE_THINKING = 0.95
 
 
 def fit(request: ChatRequest) -> ChatRequest:
     """Raises InvalidRequest and UnsupportedFeature, naming the part or the field."""
     reasoning = _reasoning(request.reasoning)
-    tools = _tools(request)
+    tools = tuple(_tool(tool) for tool in offered_tools(request))
     choice = _tool_choice(request.tool_choice, tools)
     _refuse_forced_call_while_thinking(choice, reasoning)
     return structs.replace(
@@ -60,57 +64,24 @@ def _instructions(instructions: Instructions | None) -> Instructions | None:
     """One plain text stays a string, so that the prefix of a conversation is spelt the same in every turn."""
     if instructions is None:
         return None
-    for part in instructions.parts:
-        if not isinstance(part, Text):
-            raise PartFault(part, "is not text; the model takes only text as its instructions.")
-    parts = tuple(part for part in instructions.parts if isinstance(part, Text) and part.text.strip())
+    parts = instruction_texts(instructions)
     if not parts:
         return None
     texts = tuple(Text(text=part.text, cache=part.cache) for part in parts)
     return structs.replace(instructions, parts=texts, extras=make_extras(NAME, {}, *(STRING,) * (len(texts) == 1)))
 
 
-def _tools(request: ChatRequest) -> tuple[Tool, ...]:
-    choice = request.tool_choice
-    offered = request.tools
-    if choice is not None and choice.mode in _NARROWED:
-        offered = tuple(tool for tool in offered if isinstance(tool, FunctionTool) and tool.name in choice.names)
-    return tuple(_tool(tool) for tool in offered)
-
-
 def _tool(tool: Tool) -> Tool:
-    problem = _fault(tool)
-    if problem is not None:
-        at = tool.at or "tools"
-        raise UnsupportedFeature(f"The tool '{at}' {problem}", code="unsupported_parameter", param=at)
+    check_tool(tool, NAME, MAX_NAME_CHARS)
     if not isinstance(tool, FunctionTool):
         return tool
-    schema = tool.parameters or {"properties": {}}
-    typed = schema if "type" in schema else {"type": "object", **schema}
-    return structs.replace(tool, parameters=typed, strict=tool.strict or None)
-
-
-def _fault(tool: Tool) -> str | None:
-    match tool:
-        case FunctionTool(name=name):
-            return None if is_safe_name(name) else f"is named '{name[:64]}'; use 1 to 128 letters, digits, '_' and '-'."
-        case HostedTool(format=name):
-            return None if name == NAME else "is run by another vendor; offer a function in its place."
-        case FreeformTool():
-            return "takes free text; the model takes only tools with a JSON Schema. Make it a function."
-        case _:
-            assert_never(tool)
+    return structs.replace(tool, parameters=typed_schema(tool.parameters), strict=tool.strict or None)
 
 
 def _tool_choice(choice: ToolChoice | None, tools: tuple[Tool, ...]) -> ToolChoice | None:
     """Without tools there is nothing to choose from, and the provider refuses the field."""
-    if choice is None or tools:
-        return choice
-    if choice.mode in _FORCED:
-        raise InvalidRequest(
-            "'tool_choice' asks for a tool call but offers no such tool in 'tools'.", param="tool_choice"
-        )
-    return None
+    check_choice(choice, tools)
+    return choice if tools else None
 
 
 def _parallel(parallel: bool | None, choice: ToolChoice | None, tools: tuple[Tool, ...]) -> bool | None:
@@ -122,17 +93,13 @@ def _parallel(parallel: bool | None, choice: ToolChoice | None, tools: tuple[Too
 
 def _refuse_forced_call_while_thinking(choice: ToolChoice | None, reasoning: ReasoningOptions | None) -> None:
     """Only auto and none go with a budget, by the page that `without_what_thinking_forbids` names."""
-    if choice is None or choice.mode not in _FORCED or reasoning is None or reasoning.mode is not ReasoningMode.ON:
+    if choice is None or choice.mode not in FORCED or reasoning is None or reasoning.mode is not ReasoningMode.ON:
         return
     raise InvalidRequest(
         "'tool_choice' forces a tool call while a thinking budget is set; the model does not do both. "
         "Let the model choose or switch reasoning off.",
         param="tool_choice",
     )
-
-
-def is_thinking(reasoning: ReasoningOptions | None) -> bool:
-    return reasoning is not None and reasoning.mode in (ReasoningMode.ON, ReasoningMode.ADAPTIVE)
 
 
 def _sampling(sampling: Sampling, reasoning: ReasoningOptions | None) -> Sampling:
@@ -142,17 +109,7 @@ def _sampling(sampling: Sampling, reasoning: ReasoningOptions | None) -> Samplin
             code="missing_field",
             param="sampling.max_output_tokens",
         )
-    if sampling.n is not None and sampling.n > 1:
-        raise UnsupportedFeature(
-            f"'sampling.n' is {sampling.n}; the model gives one answer to a call. Leave it out, or call again.",
-            code="unsupported_parameter",
-            param="sampling.n",
-        )
-    fitted = structs.replace(
-        sampling,
-        temperature=None if sampling.temperature is None else min(sampling.temperature, 1),
-        stop=tuple(sequence for sequence in sampling.stop if sequence.strip()),
-    )
+    fitted = fit_sampling(sampling)
     return without_what_thinking_forbids(fitted) if is_thinking(reasoning) else fitted
 
 
@@ -184,13 +141,8 @@ def _reasoning(options: ReasoningOptions | None) -> ReasoningOptions | None:
 
 def _output(output: OutputFormat | None) -> OutputFormat | None:
     """The wire's format is always strict and has no name. A description goes into the schema, for the model to see."""
-    if output is None or output.kind is OutputKind.TEXT:
+    schema = answer_schema(output)
+    if output is None or schema is None:
         return None
-    if output.kind is OutputKind.JSON or output.schema is None:
-        raise UnsupportedFeature(
-            "'output' asks for JSON, to which the model cannot be held without a schema. Give a JSON Schema.",
-            code="unsupported_parameter",
-            param="output",
-        )
     described = {} if output.description is None else {"description": output.description}
-    return OutputFormat(kind=OutputKind.SCHEMA, schema={**described, **output.schema})
+    return OutputFormat(kind=OutputKind.SCHEMA, schema={**described, **schema})

@@ -8,11 +8,12 @@ from prxy.canonical.loss import Loss
 from prxy.canonical.parts import Opaque, Part, Reasoning, ServerToolResult, ToolResult
 from prxy.canonical.request import ChatRequest, FunctionTool, Message, Sampling
 from prxy.formats.anthropic_messages.conversation import is_signed
-from prxy.formats.anthropic_messages.fitting import is_thinking, without_what_thinking_forbids
+from prxy.formats.anthropic_messages.fitting import without_what_thinking_forbids
 from prxy.formats.anthropic_messages.words import NAME
 from prxy.formats.base import foreign_losses
+from prxy.formats.fitting import is_thinking
+from prxy.formats.losses import UNKNOWN, detail_losses, sampling_losses
 
-_UNKNOWN = "the provider has no such setting"
 _THINKING = "the provider does not take it while the model thinks"
 
 
@@ -25,20 +26,15 @@ def losses_of(request: ChatRequest) -> Iterator[Loss]:
         yield from _forbidden_while_thinking(request.sampling)
     for field in ("metadata", "service_tier", "cache_key"):
         if getattr(request, field):
-            yield Loss(field=field, reason=_UNKNOWN)
+            yield Loss(field=field, reason=UNKNOWN)
 
 
 def _options(request: ChatRequest) -> Iterator[Loss]:
-    """A format may keep its own spelling of an output schema among the extras: that is no loss."""
     for tool in request.tools:
         if isinstance(tool, FunctionTool):
             yield from foreign_losses(tool.extras, NAME, tool.at)
     yield from foreign_losses(request.extras, NAME)
-    output = request.output if request.output is not None and request.output.schema is None else None
-    details = {"tool_choice": request.tool_choice, "output": output, "reasoning": request.reasoning}
-    for field, options in details.items():
-        for loss in foreign_losses(None if options is None else options.extras, NAME):
-            yield Loss(field=field, reason=f"of its details, the provider does not know {loss.field}")
+    yield from detail_losses(request, NAME)
 
 
 def _message(message: Message) -> Iterator[Loss]:
@@ -61,14 +57,8 @@ def _part(part: Part, at: str) -> Iterator[Loss]:
 
 def _sampling(sampling: Sampling) -> Iterator[Loss]:
     if sampling.seed is not None:
-        yield Loss(field="sampling.seed", reason=_UNKNOWN)
-    for name in ("frequency_penalty", "presence_penalty", "logit_bias", "logprobs", "top_logprobs"):
-        if getattr(sampling, name):
-            yield Loss(field=f"sampling.{name}", reason=_UNKNOWN)
-    if any(not sequence.strip() for sequence in sampling.stop):
-        yield Loss(field="sampling.stop", reason="the provider refuses blank stop sequences; they are left out")
-    if sampling.temperature is not None and sampling.temperature > 1:
-        yield Loss(field="sampling.temperature", reason="the provider takes at most 1; it is lowered to 1")
+        yield Loss(field="sampling.seed", reason=UNKNOWN)
+    yield from sampling_losses(sampling)
 
 
 def _forbidden_while_thinking(sampling: Sampling) -> Iterator[Loss]:

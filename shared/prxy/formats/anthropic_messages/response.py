@@ -25,8 +25,9 @@ from prxy.canonical.response import ChatResponse, Choice
 from prxy.formats.anthropic_messages.block_parse import parse_block
 from prxy.formats.anthropic_messages.block_render import render_block
 from prxy.formats.anthropic_messages.usage import parse_finish, parse_usage, render_finish, render_usage
-from prxy.formats.anthropic_messages.words import MAX_ID_CHARS, NAME, UNSIGNED, hashed_id
+from prxy.formats.anthropic_messages.words import NAME, UNSIGNED
 from prxy.formats.base import make_extras, own_fields
+from prxy.formats.calls import MAX_ID_CHARS, hashed_id
 
 _KNOWN = frozenset({"id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "usage"})
 

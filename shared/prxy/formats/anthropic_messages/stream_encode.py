@@ -23,13 +23,14 @@ from prxy.canonical.events import (
 from prxy.canonical.parts import Extras, Json, Media, Part, Reasoning, ServerToolCall, Signature, Text, ToolCall, Wire
 from prxy.canonical.request import ChatRequest
 from prxy.canonical.response import Finish, FinishReason, Usage
-from prxy.canonical.stream import OneAtATime, merge_extras, part_text, with_text
+from prxy.canonical.stream import merge_extras, part_text, with_text
 from prxy.formats.anthropic_messages.block_render import render_block
 from prxy.formats.anthropic_messages.errors import error_object
 from prxy.formats.anthropic_messages.response import answer_part, message_head
 from prxy.formats.anthropic_messages.usage import CUMULATIVE, render_finish, render_usage
 from prxy.formats.anthropic_messages.words import NAME
 from prxy.formats.base import encode_json, make_extras, own_fields
+from prxy.formats.blocks import Blocks, OneAnswer
 from prxy.framing.frame import Frame
 
 _IN_DELTA = frozenset({"stop_details", "container"})
@@ -46,32 +47,16 @@ class StreamEncoder:
     """
 
     def __init__(self) -> None:
-        self._order = OneAtATime()
-        self._unsaid: set[int] = set()
+        self._answer = OneAnswer()
+        self._blocks = Blocks(_block)
         self._start: StreamStart | None = None
         self._said: Wire | None = None
         self._usage: Usage | None = None
         self._finish = Finish(reason=FinishReason.ERROR)
-        self._block: _Block | None = None
-        self._blocks = 0
-        self._is_done = False
 
     def feed(self, item: StreamEvent) -> Iterator[Frame]:
-        match item:
-            case _ if self._is_done:
-                return
-            case StreamError(error=error):
-                self._is_done = True
-                yield _frame("error", error=error_object(error))
-            case PartStart(choice=choice, index=index) if choice != 0:
-                self._unsaid.add(index)
-            case PartDelta(index=index) | PartEnd(index=index) if index in self._unsaid:
-                return
-            case ChoiceEnd(choice=choice) if choice != 0:
-                return
-            case _:
-                for event in self._order.feed(item):
-                    yield from self._say(event)
+        for event in self._answer.feed(item):
+            yield from self._say(event)
 
     def finish(self) -> Iterator[Frame]:
         """Nothing: only a terminal event ends the stream well."""
@@ -88,26 +73,19 @@ class StreamEncoder:
             case ChoiceEnd(finish=finish):
                 yield from self._begin()
                 self._finish = finish
+            case StreamError(error=error):
+                yield _frame("error", error=error_object(error))
             case StreamEnd(extras=extras):
                 yield from self._end(extras)
-            case Verbatim() | StreamError():
+            case Verbatim():
                 pass
             case _:
                 assert_never(event)
 
     def _say_part(self, event: PartStart | PartDelta | PartEnd) -> Iterator[Frame]:
-        match event, self._block:
-            case PartStart(part=part), _:
-                yield from self._begin()
-                yield from self._open(part)
-            case PartDelta() as delta, _Block() as block:
-                yield from block.grow(delta)
-            case PartEnd(), _Block() as block:
-                self._block = None
-                yield from block.stop()
-            case _:
-                # A part that this wire cannot say was never opened.
-                return
+        if isinstance(event, PartStart):
+            yield from self._begin()
+        yield from self._blocks.feed(event)
 
     def _begin(self) -> Iterator[Frame]:
         if self._said is not None:
@@ -120,16 +98,8 @@ class StreamEncoder:
         nothing: Wire = {"content": [], "stop_reason": None, "stop_sequence": None}
         yield _frame("message_start", message={**head, **nothing, **early, "usage": self._said})
 
-    def _open(self, part: Part) -> Iterator[Frame]:
-        said = answer_part(part)
-        if said is not None:
-            self._block = _Block(self._blocks, said)
-            self._blocks += 1
-            yield from self._block.start()
-
     def _end(self, extras: Extras | None) -> Iterator[Frame]:
         yield from self._begin()
-        self._is_done = True
         start = None if self._start is None else self._start.extras
         late = {**_only(own_fields(merge_extras(start, extras), NAME), _LATE), **own_fields(extras, NAME)}
         delta = {**render_finish(self._finish), **_only(late, _IN_DELTA)}
@@ -158,6 +128,11 @@ def _frame(event: str, **fields: Json) -> Frame:
 
 def _only(fields: Mapping[str, Json], names: frozenset[str]) -> Wire:
     return {key: value for key, value in fields.items() if key in names}
+
+
+def _block(index: int, part: Part) -> _Block | None:
+    said = answer_part(part)
+    return None if said is None else _Block(index, said)
 
 
 class _Block:

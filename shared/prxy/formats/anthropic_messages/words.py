@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 
-import msgspec
-
-from prxy.canonical.parts import Wire
 from prxy.canonical.request import ReasoningMode, ToolMode
 from prxy.canonical.response import FinishReason
 
@@ -95,42 +91,5 @@ FIELDS: Mapping[str, str] = {
     "service_tier": "service_tier",
 }
 
-MAX_ID_CHARS = 64
-_SAFE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
-TOOL_NAMES = re.compile(r"[a-zA-Z0-9_-]{1,128}")
-
-
-def safe_id(call_id: str) -> str:
-    """The id, or one in its place that the wire takes: the same for equal ids, another for every other id."""
-    return call_id if _SAFE_ID.fullmatch(call_id) else hashed_id(call_id)
-
-
-def hashed_id(call_id: str) -> str:
-    """What can be read of an id and a hash of all of it, 64 characters at most."""
-    proof = hashlib.sha256(call_id.encode("utf-8", "surrogatepass")).hexdigest()[:24]
-    return f"{_UNSAFE.sub('_', call_id)[: MAX_ID_CHARS - 25]}_{proof}"
-
-
-def is_safe_name(name: str) -> bool:
-    """Whether a tool may be offered under that name."""
-    return TOOL_NAMES.fullmatch(name) is not None
-
-
-def safe_name(name: str) -> str:
-    """A name for a call of the past that the wire takes. Nothing comes back under it: it was not offered."""
-    return name if is_safe_name(name) else _UNSAFE.sub("_", name)[:128] or "_"
-
-
-_arguments = msgspec.json.Decoder()
-
-
-def decode_arguments(text: str) -> Wire | None:
-    """The object that a call's arguments say, None where they say none. Empty text means no arguments."""
-    if not text.strip():
-        return {}
-    try:
-        value = _arguments.decode(text)
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
+MAX_NAME_CHARS = 128
+TOOL_NAMES = re.compile(rf"[a-zA-Z0-9_-]{{1,{MAX_NAME_CHARS}}}")

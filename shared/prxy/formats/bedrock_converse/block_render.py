@@ -24,7 +24,8 @@ from prxy.canonical.parts import (
 )
 from prxy.formats.base import own_fields, spelt
 from prxy.formats.bedrock_converse.media import render_media
-from prxy.formats.bedrock_converse.words import JSON, NAME, SUCCESS, decode_arguments
+from prxy.formats.bedrock_converse.words import JSON, NAME, SUCCESS
+from prxy.formats.calls import tool_input
 
 
 def render_content(parts: Iterable[Part]) -> list[Wire]:
@@ -86,12 +87,6 @@ def _tool_call(part: ToolCall | ServerToolCall) -> Wire:
     freeform = isinstance(part, ToolCall) and part.freeform
     arguments = {"input": part.arguments} if freeform else tool_input(part.arguments)
     return {"toolUseId": part.id, "name": part.name, "input": arguments, **own_fields(part.extras, NAME)}
-
-
-def tool_input(arguments: str) -> Wire:
-    """The arguments as an object. Other text is kept whole as `{"_raw": text}`: answers are not refused."""
-    value = decode_arguments(arguments)
-    return {"_raw": arguments} if value is None else value
 
 
 def _tool_result(part: ToolResult) -> Wire:

@@ -8,13 +8,11 @@ Every turn is arranged by itself, so that a longer conversation begins with the 
 from __future__ import annotations
 
 import base64
-import itertools
 from collections.abc import Iterable, Iterator
 from typing import TypeVar, assert_never
 
 from msgspec import structs
 
-from prxy.canonical.errors import InvalidRequest
 from prxy.canonical.parts import (
     Media,
     MediaKind,
@@ -32,13 +30,13 @@ from prxy.canonical.parts import (
 from prxy.canonical.request import Message, Role
 from prxy.formats.bedrock_converse.media import DocumentNames, fit_media
 from prxy.formats.bedrock_converse.vendors import Vendor
-from prxy.formats.bedrock_converse.words import NAME, decode_arguments, safe_id, safe_name
-from prxy.formats.places import PartFault
+from prxy.formats.bedrock_converse.words import MAX_NAME_CHARS, NAME
+from prxy.formats.calls import check_arguments, safe_id, safe_name
+from prxy.formats.fitting import own_part
+from prxy.formats.turns import alternating
 
-_Markable = TypeVar("_Markable", Text, Media, ToolCall, ToolResult)
-_Own = TypeVar("_Own", bound=ServerToolCall | ServerToolResult | Opaque)
+_Markable = TypeVar("_Markable", Text, Media, ToolCall)
 
-NO_RESULT = "This tool call was not completed: there is no result."
 BESIDE_DOCUMENTS = "See the document."
 """The provider refuses documents in a turn without text."""
 
@@ -46,15 +44,7 @@ BESIDE_DOCUMENTS = "See the document."
 def arrange(messages: Iterable[Message], vendor: Vendor) -> tuple[Message, ...]:
     """Raises InvalidRequest where nothing is left to say, PartFault for parts that the wire lacks."""
     fitter = _Fitter(vendor)
-    turns = _merged(fitter.turn(message) for message in messages)
-    arranged = tuple(_trimmed(turn) for turn in _answered(turns))
-    if not arranged:
-        raise InvalidRequest(
-            "'messages' holds nothing but instructions or blank text; add a user message with some text.",
-            code="missing_field",
-            param="messages",
-        )
-    return arranged
+    return alternating((fitter.turn(message) for message in messages), _told)
 
 
 def is_signed(part: Reasoning, vendor: Vendor) -> bool:
@@ -81,56 +71,6 @@ def _told(part: Part) -> tuple[Part, ...]:
             return (Text(text=f"[{outcome} of the tool call {part.call_id}:]"), *part.parts)
         case _:
             return (part,)
-
-
-def _merged(turns: Iterable[Message]) -> Iterator[Message]:
-    spoken = (turn for turn in turns if turn.parts)
-    for role, group in itertools.groupby(spoken, key=lambda turn: turn.role):
-        same = list(group)
-        yield Message(role=role, parts=tuple(part for turn in same for part in turn.parts), at=same[0].at)
-
-
-def _answered(turns: Iterable[Message]) -> Iterator[Message]:
-    """Roles alternate here, so the results of an assistant turn are in the user turn after it, or nowhere."""
-    calls: tuple[str, ...] = ()
-    for turn in turns:
-        if turn.role is Role.USER:
-            yield structs.replace(turn, parts=_with_results_first(turn.parts, calls))
-            calls = ()
-        else:
-            yield turn
-            calls = tuple(part.id for part in turn.parts if isinstance(part, ToolCall))
-    if calls:
-        yield Message(role=Role.USER, parts=_with_results_first((), calls))
-
-
-def _with_results_first(parts: tuple[Part, ...], calls: tuple[str, ...]) -> tuple[Part, ...]:
-    """One result for each call, then the rest. A result that no call waits for is told as text."""
-    results: dict[str, Part] = {}
-    others: list[Part] = []
-    for part in parts:
-        if not isinstance(part, ToolResult):
-            others.append(part)
-        elif part.call_id in calls and part.call_id not in results:
-            results[part.call_id] = part
-        else:
-            others += _told(part)
-    missing = (
-        ToolResult(call_id=call, parts=(Text(text=NO_RESULT),), is_error=True) for call in calls if call not in results
-    )
-    return (*results.values(), *missing, *others)
-
-
-def _trimmed(turn: Message) -> Message:
-    """Claude refuses a conversation that ends in an assistant's text with blanks at its end.
-
-    Every assistant turn is trimmed, the last or not: it is the last one only until the conversation goes on.
-    """
-    match turn:
-        case Message(role=Role.ASSISTANT, parts=(*before, Text() as last)):
-            return structs.replace(turn, parts=(*before, structs.replace(last, text=last.text.rstrip())))
-        case _:
-            return turn
 
 
 class _Fitter:
@@ -162,7 +102,7 @@ class _Fitter:
             case ToolResult():
                 yield self._fit_result(part)
             case ServerToolCall() | ServerToolResult():
-                yield _own(part)
+                yield own_part(part, NAME)
             case _:
                 assert_never(part)
 
@@ -175,7 +115,7 @@ class _Fitter:
                 name = self._names.give(part.name) if part.kind is MediaKind.DOCUMENT else None
                 yield self._cached(structs.replace(fitted, name=name))
             case Opaque():
-                yield _own(part)
+                yield own_part(part, NAME)
             case _:
                 assert_never(part)
 
@@ -185,7 +125,8 @@ class _Fitter:
         caches = (one.cache for one in (*inner, part) if not isinstance(one, Opaque) and one.cache is not None)
         plain = tuple(one if isinstance(one, Opaque) else structs.replace(one, cache=None) for one in inner)
         result = ToolResult(call_id=safe_id(part.call_id), parts=plain, is_error=part.is_error)
-        return self._cached(structs.replace(result, name=part.name, cache=next(caches, None)))
+        point = next(caches, None) if self._vendor.caches_results else None
+        return structs.replace(result, name=part.name, cache=point)
 
     def _cached(self, part: _Markable) -> _Markable:
         return part if self._vendor.caches_prompts else structs.replace(part, cache=None)
@@ -205,20 +146,5 @@ def _own_thought(part: Reasoning) -> Reasoning:
 
 
 def _fit_call(part: ToolCall) -> ToolCall:
-    if not part.freeform and decode_arguments(part.arguments) is None:
-        raise PartFault(
-            part,
-            f"(call '{part.id[:64]}' of '{part.name[:64]}') has arguments that are no JSON object; "
-            "send them as the model wrote them, or leave the call and its result out.",
-            InvalidRequest,
-        )
-    return structs.replace(part, id=safe_id(part.id), name=safe_name(part.name), signature=None)
-
-
-def _own(part: _Own) -> _Own:
-    if part.format == NAME:
-        return part
-    raise PartFault(
-        part,
-        "is something only another vendor's API understands; use text, images, documents, tool calls and tool results.",
-    )
+    check_arguments(part)
+    return structs.replace(part, id=safe_id(part.id), name=safe_name(part.name, MAX_NAME_CHARS), signature=None)

@@ -6,23 +6,16 @@ What is left out without harm is told by `losses`; what cannot be left out is re
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import assert_never
 
 from msgspec import structs
 
-from prxy.canonical.errors import InvalidRequest, UnsupportedFeature
 from prxy.canonical.parts import Text, ToolCall, Wire
 from prxy.canonical.request import (
     ChatRequest,
-    FreeformTool,
     FunctionTool,
-    HostedTool,
     Instructions,
     Message,
     OutputFormat,
-    OutputKind,
-    ReasoningMode,
-    ReasoningOptions,
     Sampling,
     Tool,
     ToolChoice,
@@ -32,11 +25,19 @@ from prxy.canonical.stream import merge
 from prxy.formats.base import make_extras
 from prxy.formats.bedrock_converse.conversation import arrange, without_tool_blocks
 from prxy.formats.bedrock_converse.vendors import Vendor, vendor_of
-from prxy.formats.bedrock_converse.words import ADDITIONAL, NAME, TOOL_NAMES, safe_name
-from prxy.formats.places import PartFault
+from prxy.formats.bedrock_converse.words import ADDITIONAL, MAX_NAME_CHARS, NAME
+from prxy.formats.calls import safe_name
+from prxy.formats.fitting import (
+    answer_schema,
+    check_choice,
+    check_tool,
+    fit_sampling,
+    instruction_texts,
+    is_thinking,
+    offered_tools,
+    typed_schema,
+)
 
-_FORCED = frozenset({ToolMode.REQUIRED, ToolMode.NAMED, ToolMode.ALLOWED_REQUIRED})
-_NARROWED = frozenset({ToolMode.ALLOWED, ToolMode.ALLOWED_REQUIRED})
 _ANTHROPIC_CHOICES = {ToolMode.REQUIRED: "any", ToolMode.ALLOWED_REQUIRED: "any", ToolMode.NAMED: "tool"}
 BETA = "anthropic-beta"
 USED_BEFORE = "Used earlier in this conversation; not available any more."
@@ -68,100 +69,51 @@ def fit(request: ChatRequest) -> ChatRequest:
 def _instructions(instructions: Instructions | None, vendor: Vendor) -> Instructions | None:
     if instructions is None:
         return None
-    for part in instructions.parts:
-        if not isinstance(part, Text):
-            raise PartFault(part, "is not text; the model takes only text as its instructions.")
     texts = tuple(
         Text(text=part.text, cache=part.cache if vendor.caches_prompts else None)
-        for part in instructions.parts
-        if isinstance(part, Text) and part.text.strip()
+        for part in instruction_texts(instructions)
     )
     return structs.replace(instructions, parts=texts, extras=None) if texts else None
 
 
 def _tools(request: ChatRequest, vendor: Vendor) -> tuple[Tool, ...]:
-    choice, offered = request.tool_choice, request.tools
-    if choice is not None and choice.mode in _NARROWED:
-        offered = tuple(tool for tool in offered if isinstance(tool, FunctionTool) and tool.name in choice.names)
-    return tuple(_tool(tool, vendor) for tool in offered)
+    return tuple(_tool(tool, vendor) for tool in offered_tools(request))
 
 
 def _tool(tool: Tool, vendor: Vendor) -> Tool:
-    problem = _fault(tool)
-    if problem is not None:
-        at = tool.at or "tools"
-        raise UnsupportedFeature(f"The tool '{at}' {problem}", code="unsupported_parameter", param=at)
+    check_tool(tool, NAME, MAX_NAME_CHARS)
     if not isinstance(tool, FunctionTool):
         return tool
-    schema = tool.parameters or {"properties": {}}
     return structs.replace(
         tool,
         description=tool.description or None,
-        parameters=schema if "type" in schema else {"type": "object", **schema},
+        parameters=typed_schema(tool.parameters),
         strict=True if tool.strict and vendor.strict_tools else None,
         cache=tool.cache if vendor.caches_tools else None,
     )
 
 
-def _fault(tool: Tool) -> str | None:
-    match tool:
-        case FunctionTool(name=name):
-            safe = TOOL_NAMES.fullmatch(name)
-            return None if safe else f"is named '{name[:64]}'; use 1 to 64 letters, digits, '_' and '-'."
-        case HostedTool(format=name):
-            return None if name == NAME else "is run by another vendor; offer a function in its place."
-        case FreeformTool():
-            return "takes free text; the model takes only tools with a JSON Schema. Make it a function."
-        case _:
-            assert_never(tool)
-
-
 def _used_before(turns: Iterable[Message]) -> Iterator[FunctionTool]:
     """The tools of earlier calls: the provider refuses a conversation with tool blocks that offers no tool."""
-    names = {safe_name(part.name): None for turn in turns for part in turn.parts if isinstance(part, ToolCall)}
-    for name in names:
+    made = [part for turn in turns for part in turn.parts if isinstance(part, ToolCall)]
+    for name in {safe_name(call.name, MAX_NAME_CHARS): None for call in made}:
         yield FunctionTool(name=name, description=USED_BEFORE, parameters={"type": "object", "properties": {}})
 
 
 def _tool_choice(choice: ToolChoice | None, tools: tuple[Tool, ...]) -> ToolChoice | None:
     """Without tools there is nothing to choose from; the wire has no word for none, so there the tools are left out."""
-    if choice is None or choice.mode is ToolMode.NONE:
-        return None
-    if not tools and choice.mode in _FORCED:
-        raise InvalidRequest(
-            "'tool_choice' asks for a tool call but offers no such tool in 'tools'.", param="tool_choice"
-        )
-    return choice if tools else None
-
-
-def is_thinking(reasoning: ReasoningOptions | None) -> bool:
-    return reasoning is not None and reasoning.mode in (ReasoningMode.ON, ReasoningMode.ADAPTIVE)
+    check_choice(choice, tools)
+    return choice if tools and choice is not None and choice.mode is not ToolMode.NONE else None
 
 
 def _sampling(sampling: Sampling, only_defaults: bool) -> Sampling:
-    if sampling.n is not None and sampling.n > 1:
-        raise UnsupportedFeature(
-            f"'sampling.n' is {sampling.n}; the model gives one answer to a call. Leave it out, or call again.",
-            code="unsupported_parameter",
-            param="sampling.n",
-        )
-    return structs.replace(
-        sampling,
-        temperature=None if only_defaults or sampling.temperature is None else min(sampling.temperature, 1),
-        top_p=None if only_defaults else sampling.top_p,
-        stop=tuple(sequence for sequence in sampling.stop if sequence.strip()),
-    )
+    fitted = fit_sampling(sampling)
+    return structs.replace(fitted, temperature=None, top_p=None) if only_defaults else fitted
 
 
 def _output(output: OutputFormat | None) -> OutputFormat | None:
-    if output is None or output.kind is OutputKind.TEXT:
+    if output is None or answer_schema(output) is None:
         return None
-    if output.kind is OutputKind.JSON or output.schema is None:
-        raise UnsupportedFeature(
-            "'output' asks for JSON, to which the model cannot be held without a schema. Give a JSON Schema.",
-            code="unsupported_parameter",
-            param="output",
-        )
     return structs.replace(output, extras=None)
 
 

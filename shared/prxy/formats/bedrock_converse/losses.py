@@ -9,12 +9,13 @@ from prxy.canonical.parts import Media, Opaque, Part, Reasoning, ServerToolResul
 from prxy.canonical.request import ChatRequest, FunctionTool, Message, Sampling, ToolMode
 from prxy.formats.base import foreign_losses
 from prxy.formats.bedrock_converse.conversation import is_signed
-from prxy.formats.bedrock_converse.fitting import BETA, betas_of, is_thinking
+from prxy.formats.bedrock_converse.fitting import BETA, betas_of
 from prxy.formats.bedrock_converse.vendors import Vendor, is_off, vendor_of
 from prxy.formats.bedrock_converse.words import NAME
+from prxy.formats.fitting import is_thinking
+from prxy.formats.losses import UNKNOWN, detail_losses, sampling_losses
 
-_UNKNOWN = "the provider has no such setting"
-_NO_CACHE = "the model caches no prompts here; the breakpoint is left out"
+_NO_CACHE = "the model takes no breakpoint here; it is left out"
 
 
 def losses_of(request: ChatRequest) -> Iterator[Loss]:
@@ -22,25 +23,16 @@ def losses_of(request: ChatRequest) -> Iterator[Loss]:
     for message in (*((request.instructions,) if request.instructions else ()), *request.messages):
         yield from _message(message, vendor)
     yield from _tools(request, vendor)
-    yield from _options(request)
+    yield from foreign_losses(request.extras, NAME)
+    yield from detail_losses(request, NAME)
     yield from _sampling(request.sampling, vendor)
     yield from _thinking(request, vendor)
     for field in ("user", "metadata", "service_tier", "cache_key"):
         if getattr(request, field):
-            yield Loss(field=field, reason=_UNKNOWN)
+            yield Loss(field=field, reason=UNKNOWN)
     for beta in betas_of(request):
         if beta not in vendor.betas:
             yield Loss(field=BETA, reason=f"the model does not take '{beta[:64]}' here")
-
-
-def _options(request: ChatRequest) -> Iterator[Loss]:
-    """A format may keep its own spelling of an output schema among the extras: that is no loss."""
-    yield from foreign_losses(request.extras, NAME)
-    output = request.output if request.output is not None and request.output.schema is None else None
-    details = {"tool_choice": request.tool_choice, "output": output, "reasoning": request.reasoning}
-    for field, options in details.items():
-        for loss in foreign_losses(None if options is None else options.extras, NAME):
-            yield Loss(field=field, reason=f"of its details, the provider does not know {loss.field}")
 
 
 def _message(message: Message, vendor: Vendor) -> Iterator[Loss]:
@@ -48,19 +40,20 @@ def _message(message: Message, vendor: Vendor) -> Iterator[Loss]:
         yield Loss(field=f"{message.at}.name", reason="the provider knows no names of participants")
     yield from foreign_losses(message.extras, NAME, message.at)
     for part in message.parts:
-        yield from _part(part, message.at, vendor)
+        caches = vendor.caches_results if isinstance(part, ToolResult) else vendor.caches_prompts
+        yield from _part(part, message.at, caches=caches)
     if any(isinstance(part, Reasoning) and not is_signed(part, vendor) for part in message.parts):
         yield Loss(field=f"{message.at}.reasoning", reason="the provider refuses thoughts that it did not sign")
 
 
-def _part(part: Part, at: str, vendor: Vendor) -> Iterator[Loss]:
+def _part(part: Part, at: str, *, caches: bool) -> Iterator[Loss]:
     if not isinstance(part, ServerToolResult | Opaque):
         yield from foreign_losses(part.extras, NAME, at)
-    if isinstance(part, Text | Media | ToolCall | ToolResult) and part.cache is not None and not vendor.caches_prompts:
+    if isinstance(part, Text | Media | ToolCall | ToolResult) and part.cache is not None and not caches:
         yield Loss(field=f"{at}.cache_control", reason=_NO_CACHE)
     if isinstance(part, ToolResult):
         for inner in part.parts:
-            yield from _part(inner, at, vendor)
+            yield from _part(inner, at, caches=caches)
 
 
 def _tools(request: ChatRequest, vendor: Vendor) -> Iterator[Loss]:
@@ -79,16 +72,10 @@ def _tools(request: ChatRequest, vendor: Vendor) -> Iterator[Loss]:
 
 def _sampling(sampling: Sampling, vendor: Vendor) -> Iterator[Loss]:
     if sampling.seed is not None:
-        yield Loss(field="sampling.seed", reason=_UNKNOWN)
+        yield Loss(field="sampling.seed", reason=UNKNOWN)
     if sampling.top_k is not None and not vendor.top_k:
         yield Loss(field="sampling.top_k", reason="the model has no such setting here")
-    for name in ("frequency_penalty", "presence_penalty", "logit_bias", "logprobs", "top_logprobs"):
-        if getattr(sampling, name):
-            yield Loss(field=f"sampling.{name}", reason=_UNKNOWN)
-    if any(not sequence.strip() for sequence in sampling.stop):
-        yield Loss(field="sampling.stop", reason="the provider refuses blank stop sequences; they are left out")
-    if sampling.temperature is not None and sampling.temperature > 1:
-        yield Loss(field="sampling.temperature", reason="the provider takes at most 1; it is lowered to 1")
+    yield from sampling_losses(sampling)
 
 
 def _thinking(request: ChatRequest, vendor: Vendor) -> Iterator[Loss]:

@@ -21,16 +21,17 @@ from prxy.canonical.events import (
     UsageUpdate,
     Verbatim,
 )
-from prxy.canonical.parts import Extras, Json, Wire
+from prxy.canonical.parts import Extras, Json, Part, Wire
 from prxy.canonical.request import ChatRequest
 from prxy.canonical.response import Finish, FinishReason, Usage
-from prxy.canonical.stream import OneAtATime, merge_extras
+from prxy.canonical.stream import merge_extras
 from prxy.formats.base import encode_json, own_fields
 from prxy.formats.bedrock_converse.block_encode import Block
 from prxy.formats.bedrock_converse.errors import error_type
 from prxy.formats.bedrock_converse.response import answer_part
 from prxy.formats.bedrock_converse.usage import render_finish, render_usage
 from prxy.formats.bedrock_converse.words import NAME
+from prxy.formats.blocks import Blocks, OneAnswer
 from prxy.framing.eventstream import EXCEPTION
 from prxy.framing.frame import Frame
 
@@ -45,32 +46,16 @@ class StreamEncoder:
     """
 
     def __init__(self) -> None:
-        self._order = OneAtATime()
-        self._unsaid: set[int] = set()
+        self._answer = OneAnswer()
+        self._blocks = Blocks(_block)
         self._extras: Extras | None = None
-        self._begun = self._is_done = False
+        self._begun = False
         self._usage: Usage | None = None
         self._finish = Finish(reason=FinishReason.ERROR)
-        self._block: Block | None = None
-        self._blocks = 0
 
     def feed(self, item: StreamEvent) -> Iterator[Frame]:
-        match item:
-            case _ if self._is_done:
-                return
-            case StreamError(error=error):
-                self._is_done = True
-                told = {"message": error.message, "code": error.code, "type": error.type}
-                yield Frame(encode_json(told), EXCEPTION + error_type(error))
-            case PartStart(choice=choice, index=index) if choice != 0:
-                self._unsaid.add(index)
-            case PartDelta(index=index) | PartEnd(index=index) if index in self._unsaid:
-                return
-            case ChoiceEnd(choice=choice) if choice != 0:
-                return
-            case _:
-                for event in self._order.feed(item):
-                    yield from self._say(event)
+        for event in self._answer.feed(item):
+            yield from self._say(event)
 
     def finish(self) -> Iterator[Frame]:
         """Nothing: only a terminal event ends the stream well."""
@@ -87,9 +72,12 @@ class StreamEncoder:
                 self._usage = usage
             case ChoiceEnd(finish=finish):
                 self._finish = finish
+            case StreamError(error=error):
+                told = {"message": error.message, "code": error.code, "type": error.type}
+                yield Frame(encode_json(told), EXCEPTION + error_type(error))
             case StreamEnd(extras=extras):
                 yield from self._end(extras)
-            case Verbatim() | StreamError():
+            case Verbatim():
                 pass
             case _:
                 assert_never(event)
@@ -97,24 +85,9 @@ class StreamEncoder:
     def _say_part(self, event: PartStart | PartDelta | PartEnd) -> Iterator[Frame]:
         if not self._begun:
             raise ProviderBadResponse("The stream went on before it began.")
-        match event, self._block:
-            case PartStart(part=part), _:
-                said = answer_part(part)
-                if said is not None:
-                    self._block = Block(self._blocks, said)
-                    self._blocks += 1
-                    yield from self._block.start()
-            case PartDelta() as delta, Block() as block:
-                yield from block.grow(delta)
-            case PartEnd(), Block() as block:
-                self._block = None
-                yield from block.stop()
-            case _:
-                # A part that this wire cannot say was never opened.
-                return
+        yield from self._blocks.feed(event)
 
     def _end(self, extras: Extras | None) -> Iterator[Frame]:
-        self._is_done = True
         more = dict(own_fields(merge_extras(self._extras, extras), NAME))
         stop: Wire = {_WITH_STOP: more.pop(_WITH_STOP)} if _WITH_STOP in more else {}
         yield _frame("messageStop", stopReason=render_finish(self._finish), **stop)
@@ -128,3 +101,8 @@ def encode_stream(request: ChatRequest) -> StreamEncoder:
 
 def _frame(event: str, **fields: Json) -> Frame:
     return Frame(encode_json(fields), event)
+
+
+def _block(index: int, part: Part) -> Block | None:
+    said = answer_part(part)
+    return None if said is None else Block(index, said)

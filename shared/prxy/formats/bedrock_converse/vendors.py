@@ -38,6 +38,8 @@ class Vendor(Struct, frozen=True, kw_only=True):
     one_call_at_a_time: bool = False
     """Whether parallel calls can be forbidden, in Anthropic's words."""
     caches_prompts: bool = False
+    caches_results: bool = False
+    """Takes a breakpoint right behind the result of a tool."""
     caches_tools: bool = False
     strict_tools: bool = False
     default_sampling_while_thinking: bool = False
@@ -125,6 +127,7 @@ _CLAUDE = Vendor(
     signatures=frozenset({"anthropic_messages"}),
     one_call_at_a_time=True,
     caches_prompts=True,
+    caches_results=True,
     caches_tools=True,
     strict_tools=True,
     default_sampling_while_thinking=True,

@@ -5,13 +5,10 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.htm
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 
-import msgspec
-
-from prxy.canonical.parts import MediaKind, Wire
+from prxy.canonical.parts import MediaKind
 from prxy.canonical.response import FinishReason
 
 NAME = "bedrock_converse"
@@ -108,37 +105,5 @@ MEDIA_TYPES: Mapping[MediaKind, Mapping[str, str]] = {
 }
 """Kind and `format` -> MIME type."""
 
-MAX_CHARS = 64
-TOOL_NAMES = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-CALL_IDS = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-"""The wire also takes '.' and ':' in ids; Claude behind it does not."""
-_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
-
-
-def safe_id(call_id: str) -> str:
-    """The id, or one in its place that the wire takes: the same for equal ids, another for every other id."""
-    return call_id if CALL_IDS.fullmatch(call_id) else _hashed(call_id)
-
-
-def safe_name(name: str) -> str:
-    """A name for a call of the past that the wire takes. Nothing comes back under it: it was not offered."""
-    return name if TOOL_NAMES.fullmatch(name) else _UNSAFE.sub("_", name)[:MAX_CHARS] or "_"
-
-
-def _hashed(text: str) -> str:
-    proof = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24]
-    return f"{_UNSAFE.sub('_', text)[: MAX_CHARS - 25]}_{proof}"
-
-
-_arguments = msgspec.json.Decoder()
-
-
-def decode_arguments(text: str) -> Wire | None:
-    """The object that a call's arguments say, None where they say none. Empty text means no arguments."""
-    if not text.strip():
-        return {}
-    try:
-        value = _arguments.decode(text)
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
+MAX_NAME_CHARS = 64
+TOOL_NAMES = re.compile(rf"[a-zA-Z0-9_-]{{1,{MAX_NAME_CHARS}}}")

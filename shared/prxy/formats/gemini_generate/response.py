@@ -48,13 +48,14 @@ def bad_response(error: InvalidRequest) -> ProviderBadResponse:
 
 def _parse(reader: Names) -> ChatResponse:
     response_id = reader.string("responseId")
-    model, usage = reader.string("modelVersion"), parse_usage(reader.take("usageMetadata"))
+    model, reported = reader.string("modelVersion"), reader.take("usageMetadata")
+    usage = parse_usage(reported)
     calls = AnswerCalls(response_id or "")
     listed = reader.has("candidates")
     choices = [
         _parse_candidate(candidate, position, calls) for position, candidate in enumerate(reader.each("candidates"))
     ]
-    rest = reader.rest()
+    rest = reader.rest() | ({"usageMetadata": reported} if usage is None and reported is not None else {})
     marks = [f"no:{name}" for name, value in (("responseId", response_id), ("modelVersion", model)) if value is None]
     if not choices:
         choices = [Choice(parts=(), finish=parse_block(rest.get("promptFeedback")))]

@@ -29,11 +29,12 @@ from prxy.canonical.response import Usage
 from prxy.canonical.stream import merge_extras, part_text
 from prxy.formats.base import encode_json, own_fields, spelt
 from prxy.formats.openai_chat.decode import DONE
-from prxy.formats.openai_chat.message_render import reasoning_word, render_call, safe_id
+from prxy.formats.openai_chat.message_render import reasoning_word, render_call
 from prxy.formats.openai_chat.response_render import envelope, finish_fields, place_media
 from prxy.formats.openai_chat.usage import render_usage
 from prxy.formats.openai_chat.words import NAME
 from prxy.formats.openai_errors import render_error
+from prxy.formats.openai_tools import safe_id
 from prxy.framing.frame import Frame
 
 

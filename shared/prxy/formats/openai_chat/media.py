@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-
 from prxy.canonical.parts import (
     CachePoint,
     FileRef,
@@ -15,26 +13,18 @@ from prxy.canonical.parts import (
     Wire,
 )
 from prxy.formats.base import make_extras, own_fields, spelt
-from prxy.formats.openai_chat.words import AUDIO_FORMATS, AUDIO_TYPES, NAME
+from prxy.formats.openai_chat.words import NAME
+from prxy.formats.openai_media import (
+    audio_source,
+    bare_file,
+    data_url,
+    file_kind,
+    file_name,
+    media_source,
+    render_audio,
+)
 from prxy.formats.places import PartFault
 from prxy.formats.reading import Fields
-
-PDF_IN_BASE64 = "JVBERi0"
-EXTENSIONS = {"application/pdf": ".pdf", "text/plain": ".txt"}
-
-
-def data_url(source: Inline) -> str:
-    """The bytes as a data URL; plain text is put into base64."""
-    data = base64.b64encode(source.data.encode()).decode() if source.is_text else source.data
-    return f"data:{source.media_type};base64,{data}"
-
-
-def media_source(url: str) -> Inline | Url:
-    """A data URL in base64 becomes its bytes; any other URL stays one."""
-    head, comma, data = url.partition(";base64,")
-    if comma and head.startswith("data:"):
-        return Inline(media_type=head.removeprefix("data:"), data=data)
-    return Url(url=url)
 
 
 def cache_point(fields: Wire) -> CachePoint | None:
@@ -62,9 +52,7 @@ def parse_image(fields: Fields) -> Media:
 
 def parse_audio(fields: Fields) -> Media:
     inner = fields.required_inner("input_audio")
-    data, word = inner.required_string("data"), inner.required_string("format")
-    source = Inline(media_type=AUDIO_FORMATS.get(word, f"audio/{word}"), data=data)
-    return _media(MediaKind.AUDIO, source, fields, {"input_audio": inner.rest()})
+    return _media(MediaKind.AUDIO, audio_source(inner), fields, {"input_audio": inner.rest()})
 
 
 def parse_file(fields: Fields) -> Media:
@@ -75,21 +63,14 @@ def parse_file(fields: Fields) -> Media:
     source: MediaSource = _file_bytes(data, name) if data is not None else FileRef(format=NAME, id=id_ or "")
     bare = data is not None and isinstance(source, Inline) and not data.startswith("data:")
     spelling = ["file", "file_data:bare"] if bare else ["file"]
-    media = _media(_kind_of(source.media_type), source, fields, {"file": inner.rest()}, *spelling)
+    media = _media(file_kind(source.media_type), source, fields, {"file": inner.rest()}, *spelling)
     return Media(kind=media.kind, source=media.source, name=name, cache=media.cache, extras=media.extras)
 
 
 def _file_bytes(data: str, name: str | None) -> Inline | Url:
     if data.startswith(("data:", "http://", "https://")):
         return media_source(data)
-    by_name = [type_ for type_, extension in EXTENSIONS.items() if (name or "").lower().endswith(extension)]
-    media_type = "application/pdf" if data.startswith(PDF_IN_BASE64) else "".join(by_name)
-    return Inline(media_type=media_type, data=data)
-
-
-def _kind_of(media_type: str) -> MediaKind:
-    family = media_type.partition("/")[0]
-    return MediaKind(family) if family in ("image", "audio", "video") else MediaKind.DOCUMENT
+    return bare_file(data, name)
 
 
 def _media(kind: MediaKind, source: MediaSource, fields: Fields, inner: Wire, *spelling: str) -> Media:
@@ -131,8 +112,8 @@ def _image_url(media: Media) -> str:
 
 def _audio_body(media: Media) -> Wire:
     match media.source:
-        case Inline(media_type=media_type, data=data):
-            return {"data": data, "format": AUDIO_TYPES.get(media_type, media_type.removeprefix("audio/"))}
+        case Inline() as source:
+            return render_audio(source)
         case Url() | FileRef():
             raise _unsupported(media, "audio by reference", "send it inline as wav or mp3")
 
@@ -143,7 +124,7 @@ def _file_body(media: Media) -> Wire:
         case Inline() as source if spelt(media.extras, NAME, "file_data:bare"):
             return {**name, "file_data": source.data}
         case Inline() as source:
-            foreign = {} if spelt(media.extras, NAME, "file") else {"filename": _file_name(media, source)}
+            foreign = {} if spelt(media.extras, NAME, "file") else {"filename": file_name(media, source)}
             return {**name, **foreign, "file_data": data_url(source)}
         case FileRef(format=format_, id=id_) if format_ == NAME:
             return {**name, "file_id": id_}
@@ -153,13 +134,6 @@ def _file_body(media: Media) -> Wire:
             raise _unsupported(media, "a document by URL", "send its bytes inline")
         case FileRef():
             raise _unsupported(media, "a file uploaded to another provider", "send its bytes inline")
-
-
-def _file_name(media: Media, source: Inline) -> str:
-    """OpenAI wants a name beside the bytes and reads the type from its ending."""
-    ending = EXTENSIONS.get(source.media_type, "")
-    name = media.name or "document"
-    return name if "." in name else name + ending
 
 
 def _unsupported(media: Media, what: str, instead: str) -> PartFault:

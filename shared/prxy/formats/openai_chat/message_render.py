@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -15,11 +14,9 @@ from prxy.formats.base import own_fields, spelt
 from prxy.formats.openai_chat.parts import is_in_content, render_content, unsupported_part
 from prxy.formats.openai_chat.turns import chat_turns
 from prxy.formats.openai_chat.words import NAME, REASONING_WORDS
+from prxy.formats.openai_tools import safe_id
 
 AnyPart = TypeVar("AnyPart", bound=Part)
-
-MAX_ID = 64
-"""Longest tool call id that OpenAI takes, in characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,13 +120,6 @@ def render_call(call: ToolCall) -> Wire:
     typed = {} if spelt(call.extras, NAME, "type:absent") else {"type": type_}
     inner = {"name": call.name, content: call.arguments, **own.get(type_, {})}
     return {**own, "id": call.id, **typed, type_: inner}
-
-
-def safe_id(id_: str) -> str:
-    """The same id wherever it is short enough, else its head and a digest, so that call and result still agree."""
-    if len(id_) <= MAX_ID:
-        return id_
-    return f"{id_[:40]}_{hashlib.sha256(id_.encode()).hexdigest()[:20]}"
 
 
 def _spoken(message: Message) -> Message:

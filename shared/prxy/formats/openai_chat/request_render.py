@@ -12,10 +12,8 @@ from prxy.formats.openai_chat.message_render import OPENAI, VENDORS, Dialect, re
 from prxy.formats.openai_chat.request_parse import LIMITS
 from prxy.formats.openai_chat.tools import render_output, render_tool, render_tool_choice
 from prxy.formats.openai_chat.words import NAME
+from prxy.formats.openai_options import SHARED_TIERS, detail_losses, option_losses
 from prxy.formats.places import locating
-
-SHARED_TIERS = ("auto", "default")
-"""Service tiers that mean the same to every vendor: nothing in particular."""
 
 
 @locating
@@ -110,38 +108,16 @@ def _stream(request: ChatRequest) -> Wire:
 
 def _losses(request: ChatRequest) -> Iterator[Loss]:
     """What a request of another format says that this wire has no place for."""
-    yield from _knob_losses(request)
+    if request.sampling.top_k is not None:
+        yield Loss(field="sampling.top_k", reason="Chat Completions has no top_k; the model's default applies")
+    yield from option_losses(request, "Chat Completions")
     yield from foreign_losses(request.extras, NAME)
     for tool in request.tools:
         if not isinstance(tool, HostedTool):
             yield from foreign_losses(tool.extras, NAME, tool.at)
-    yield from _detail_losses(request)
+    yield from detail_losses(request, NAME, "Chat Completions")
     for message in (*([request.instructions] if request.instructions else []), *request.messages):
         yield from _message_losses(message)
-
-
-def _detail_losses(request: ChatRequest) -> Iterator[Loss]:
-    """Details of a knob that is itself said. A format may keep its spelling of a schema there: that is no loss."""
-    details = {
-        "output": request.output if request.output and request.output.schema is None else None,
-        "tool_choice": request.tool_choice,
-        "reasoning": request.reasoning,
-    }
-    for field, knob in details.items():
-        for loss in foreign_losses(knob.extras if knob else None, NAME):
-            yield Loss(field=field, reason=f"of its details, {loss.field} has no place in Chat Completions")
-
-
-def _knob_losses(request: ChatRequest) -> Iterator[Loss]:
-    reasoning = request.reasoning
-    if request.sampling.top_k is not None:
-        yield Loss(field="sampling.top_k", reason="Chat Completions has no top_k; the model's default applies")
-    if reasoning is not None and reasoning.budget_tokens is not None and reasoning.effort is None:
-        yield Loss(field="reasoning.budget_tokens", reason="Chat Completions has levels of effort and no budget")
-    if request.metadata is not None:
-        yield Loss(field="metadata", reason="it means something else to OpenAI, which stores it")
-    if request.service_tier is not None and request.service_tier not in SHARED_TIERS:
-        yield Loss(field="service_tier", reason="the tiers of two vendors differ; the default applies")
 
 
 def _message_losses(message: Message) -> Iterator[Loss]:

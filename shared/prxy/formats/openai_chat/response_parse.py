@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import msgspec
-
 from prxy.canonical.errors import ProviderBadResponse
 from prxy.canonical.parts import Extras, Inline, Json, Media, MediaKind, Opaque, Part, Reasoning, Refusal, Text, Wire
 from prxy.canonical.parts import ToolCall as Call
 from prxy.canonical.response import ChatResponse, Choice, Finish, FinishReason
 from prxy.formats.base import make_extras
 from prxy.formats.lenient import count, string
-from prxy.formats.openai_chat.media import media_source
 from prxy.formats.openai_chat.parts import thinking_part
 from prxy.formats.openai_chat.usage import parse_usage
 from prxy.formats.openai_chat.words import FINISH, NAME, REASONING_WORDS
 from prxy.formats.openai_errors import in_band_error
+from prxy.formats.openai_media import media_source
+from prxy.formats.openai_tools import arguments_text
 
 ENVELOPE = frozenset(("id", "created", "model", "object", "choices", "usage"))
 """Top-level fields with a place in the canonical form."""
@@ -150,17 +149,6 @@ def parse_call(call: Wire) -> Call:
         freeform=freeform,
         extras=_call_extras(call, inner, type_, content),
     )
-
-
-def arguments_text(value: Json) -> str:
-    """The text of arguments; some servers send the object itself."""
-    match value:
-        case None:
-            return ""
-        case str():
-            return value
-        case _:
-            return msgspec.json.encode(value).decode()
 
 
 def _call_extras(call: Wire, inner: Wire, type_: str, content: str) -> Extras | None:

@@ -29,11 +29,12 @@ from prxy.canonical.request import ChatRequest
 from prxy.canonical.response import ChatResponse, Choice, Finish, FinishReason
 from prxy.formats.base import own_fields, spelt
 from prxy.formats.openai_chat.media import render_media
-from prxy.formats.openai_chat.message_render import reasoning_word, render_call, safe_id
+from prxy.formats.openai_chat.message_render import reasoning_word, render_call
 from prxy.formats.openai_chat.parts import render_content
 from prxy.formats.openai_chat.response_parse import OBJECT
 from prxy.formats.openai_chat.usage import render_usage
 from prxy.formats.openai_chat.words import FINISH_WORDS, NAME
+from prxy.formats.openai_tools import safe_id
 
 ID_PREFIX = "chatcmpl-"
 PLAIN = (FinishReason.STOP, FinishReason.LENGTH, FinishReason.TOOL_CALL)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
+from msgspec import structs
+
 from prxy.canonical.errors import UnsupportedFeature
 from prxy.canonical.parts import Json, Wire
 from prxy.canonical.request import (
@@ -20,26 +22,16 @@ from prxy.canonical.request import (
 from prxy.formats.base import make_extras, own_fields, spelt
 from prxy.formats.openai_chat.media import cache_point
 from prxy.formats.openai_chat.words import NAME
-from prxy.formats.reading import Fields, kind
+from prxy.formats.openai_options import read_schema, schema_fields
+from prxy.formats.openai_tools import freeform_names, read_tools, take_choice
+from prxy.formats.reading import Fields
 
 CHOICE_WORDS = {"none": ToolMode.NONE, "auto": ToolMode.AUTO, "required": ToolMode.REQUIRED, "any": ToolMode.REQUIRED}
 """`any` is Mistral's word: https://docs.mistral.ai/capabilities/function_calling (read 2026-11)."""
 
 
 def parse_tools(fields: Fields) -> tuple[Tool, ...]:
-    values = fields.array("tools") or ()
-    return tuple(_tool(value, f"tools[{position}]") for position, value in enumerate(values))
-
-
-def _tool(value: Json, at: str) -> Tool:
-    fields = Fields(value, at)
-    match fields.required_string("type"):
-        case "function":
-            return _function(fields)
-        case "custom":
-            return _custom(fields)
-        case _:
-            return HostedTool(format=NAME, value=value, at=at)
+    return read_tools(fields, NAME, function=_function, custom=_custom)
 
 
 def _function(fields: Fields) -> FunctionTool:
@@ -100,14 +92,11 @@ def _with_own(wire: Wire, own: Mapping[str, Json], type_: str) -> Wire:
 
 
 def parse_tool_choice(fields: Fields) -> ToolChoice | None:
-    value = fields.take("tool_choice")
+    value = take_choice(fields, *CHOICE_WORDS)
     if value is None:
         return None
     if isinstance(value, str):
-        word = Fields({"tool_choice": value}).word("tool_choice", *CHOICE_WORDS) or ""
-        return ToolChoice(mode=CHOICE_WORDS[word], extras=make_extras(NAME, {}, *(["any"] if word == "any" else [])))
-    if not isinstance(value, dict):
-        fields.fail("tool_choice", f"must be a string or an object, not {kind(value)}.", "invalid_type")
+        return ToolChoice(mode=CHOICE_WORDS[value], extras=make_extras(NAME, {}, *(["any"] if value == "any" else [])))
     type_ = Fields(value, "tool_choice").word("type", "function", "custom", "allowed_tools")
     return (_allowed if type_ == "allowed_tools" else _named)(Fields(value, "tool_choice"))
 
@@ -146,7 +135,7 @@ def render_tool_choice(choice: ToolChoice, tools: Sequence[Tool]) -> Json:
         case ToolMode.REQUIRED:
             return "any" if spelt(choice.extras, NAME, "any") else "required"
         case ToolMode.NAMED:
-            custom = spelt(choice.extras, NAME, "custom") or choice.names[0] in _freeform(tools)
+            custom = spelt(choice.extras, NAME, "custom") or choice.names[0] in freeform_names(tools)
             type_ = "custom" if custom else "function"
             return _with_own({"type": type_, type_: {"name": choice.names[0]}}, own, type_)
         case ToolMode.ALLOWED | ToolMode.ALLOWED_REQUIRED:
@@ -158,14 +147,10 @@ def render_tool_choice(choice: ToolChoice, tools: Sequence[Tool]) -> Json:
 
 
 def _references(names: Sequence[str], tools: Sequence[Tool]) -> Iterator[Wire]:
-    freeform = _freeform(tools)
+    freeform = freeform_names(tools)
     for name in names:
         type_ = "custom" if name in freeform else "function"
         yield {"type": type_, type_: {"name": name}}
-
-
-def _freeform(tools: Sequence[Tool]) -> frozenset[str]:
-    return frozenset(tool.name for tool in tools if isinstance(tool, FreeformTool))
 
 
 def parse_output(fields: Fields) -> OutputFormat | None:
@@ -193,17 +178,9 @@ def _schema(form: Fields) -> OutputFormat:
         extras = make_extras(NAME, form.rest(), "schema:flat")
         return OutputFormat(kind=OutputKind.SCHEMA, schema=flat, extras=extras)
     inner = form.required_inner("json_schema")
-    name, description = inner.required_string("name"), inner.string("description")
-    schema, strict = inner.object("schema"), inner.boolean("strict")
+    output = read_schema(inner)
     outer, rest = form.rest(), inner.rest()
-    return OutputFormat(
-        kind=OutputKind.SCHEMA,
-        name=name,
-        description=description,
-        schema=schema,
-        strict=strict,
-        extras=make_extras(NAME, {**outer, "json_schema": rest} if rest else outer),
-    )
+    return structs.replace(output, extras=make_extras(NAME, {**outer, "json_schema": rest} if rest else outer))
 
 
 def render_output(output: OutputFormat) -> Wire:
@@ -216,12 +193,6 @@ def render_output(output: OutputFormat) -> Wire:
         case OutputKind.SCHEMA if spelt(output.extras, NAME, "schema:flat"):
             return {**own, "type": "json_schema", "schema": output.schema}
         case OutputKind.SCHEMA:
-            body = {
-                "name": output.name or "answer",
-                "description": output.description,
-                "schema": output.schema,
-                "strict": output.strict,
-            }
-            return _with_own({"type": "json_schema", "json_schema": body}, own, "json_schema")
+            return _with_own({"type": "json_schema", "json_schema": schema_fields(output)}, own, "json_schema")
         case _:
             assert_never(output.kind)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 
 from msgspec import structs
@@ -17,9 +16,7 @@ from prxy.formats.openai_responses.items import render_item, render_items
 from prxy.formats.openai_responses.notes import noted
 from prxy.formats.openai_responses.turns import arrange
 from prxy.formats.openai_responses.words import NAME
-
-MAX_ID = 64
-"""Longest call id that OpenAI takes, in characters."""
+from prxy.formats.openai_tools import safe_id
 
 
 def render_input(request: ChatRequest) -> Wire:
@@ -143,13 +140,6 @@ def is_signed(part: Reasoning) -> bool:
 def _safe_call(call: ToolCall) -> ToolCall:
     arguments = call.arguments if call.arguments or call.freeform else "{}"
     return structs.replace(call, id=safe_id(call.id), arguments=arguments)
-
-
-def safe_id(id_: str) -> str:
-    """The same id wherever it is short enough, else its head and a digest, so that call and result still agree."""
-    if len(id_) <= MAX_ID:
-        return id_
-    return f"{id_[:40]}_{hashlib.sha256(id_.encode()).hexdigest()[:20]}"
 
 
 def _foreign_result(result: ToolResult, at: str, *, is_freeform: bool) -> Wire:

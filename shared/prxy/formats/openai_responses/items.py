@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-import msgspec
 from msgspec import structs
 
 from prxy.canonical.parts import Json, Opaque, Part, Reasoning, Refusal, ServerToolCall, Text, ToolCall, Wire
@@ -20,6 +19,7 @@ from prxy.formats.openai_responses.content import answer_part, render_content, u
 from prxy.formats.openai_responses.notes import noted, notes, unknown
 from prxy.formats.openai_responses.reasoning import parse_reasoning, render_reasoning
 from prxy.formats.openai_responses.words import NAME, OPENS
+from prxy.formats.openai_tools import arguments_text
 
 CALLS: Mapping[str, str] = {"function_call": "arguments", "custom_tool_call": "input"}
 """Type of a call item -> the field with what is given to the tool."""
@@ -96,21 +96,10 @@ def parse_call(item: Mapping[str, Json]) -> ToolCall:
     return ToolCall(
         id=string({**item}, "call_id"),
         name=string({**item}, "name"),
-        arguments=_arguments_text(item.get(content)),
+        arguments=arguments_text(item.get(content)),
         freeform=type_ == "custom_tool_call",
         extras=make_extras(NAME, unknown(item, "type", "call_id", "name", content), *notes(item)),
     )
-
-
-def _arguments_text(value: Json) -> str:
-    """The text of arguments; some servers send the object itself."""
-    match value:
-        case None:
-            return ""
-        case str():
-            return value
-        case _:
-            return msgspec.json.encode(value).decode()
 
 
 def parse_hosted(item: Wire) -> ServerToolCall | Opaque:

@@ -9,11 +9,9 @@ from prxy.canonical.loss import Loss
 from prxy.canonical.parts import Opaque, Part, Reasoning, ServerToolResult, ToolResult
 from prxy.canonical.request import ChatRequest, HostedTool, Message, Sampling
 from prxy.formats.base import foreign_losses
+from prxy.formats.openai_options import detail_losses, option_losses
 from prxy.formats.openai_responses.input_render import is_signed
 from prxy.formats.openai_responses.words import NAME
-
-SHARED_TIERS = ("auto", "default")
-"""Service tiers that mean the same to every vendor: nothing in particular."""
 
 _UNKNOWN = "Responses has no such setting"
 
@@ -31,7 +29,8 @@ def refuse_what_changes_the_answer(request: ChatRequest) -> None:
 
 def losses_of(request: ChatRequest) -> Iterator[Loss]:
     yield from _sampling(request.sampling)
-    yield from _options(request)
+    yield from option_losses(request, "Responses")
+    yield from detail_losses(request, NAME, "Responses")
     yield from foreign_losses(request.extras, NAME)
     for tool in request.tools:
         if not isinstance(tool, HostedTool):
@@ -47,24 +46,6 @@ def _sampling(sampling: Sampling) -> Iterator[Loss]:
     for name in ("stop", "logit_bias", "logprobs", "top_logprobs"):
         if getattr(sampling, name):
             yield Loss(field=f"sampling.{name}", reason=_UNKNOWN)
-
-
-def _options(request: ChatRequest) -> Iterator[Loss]:
-    reasoning = request.reasoning
-    if reasoning is not None and reasoning.budget_tokens is not None and reasoning.effort is None:
-        yield Loss(field="reasoning.budget_tokens", reason="Responses has levels of effort and no budget")
-    if request.metadata is not None:
-        yield Loss(field="metadata", reason="it means something else to OpenAI, which stores it")
-    if request.service_tier is not None and request.service_tier not in SHARED_TIERS:
-        yield Loss(field="service_tier", reason="the tiers of two vendors differ; the default applies")
-    details = {
-        "output": request.output if request.output and request.output.schema is None else None,
-        "tool_choice": request.tool_choice,
-        "reasoning": reasoning,
-    }
-    for field, knob in details.items():
-        for loss in foreign_losses(knob.extras if knob else None, NAME):
-            yield Loss(field=field, reason=f"of its details, {loss.field} has no place in Responses")
 
 
 def _message(message: Message) -> Iterator[Loss]:

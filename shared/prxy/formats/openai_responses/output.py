@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from msgspec import structs
+
 from prxy.canonical.parts import Wire
 from prxy.canonical.request import OutputFormat, OutputKind, ReasoningOptions
 from prxy.formats.base import make_extras, own_fields
+from prxy.formats.openai_options import read_schema, schema_fields
 from prxy.formats.openai_responses.words import NAME
 from prxy.formats.reading import Fields
 
@@ -32,16 +35,8 @@ def _output(form: Fields) -> OutputFormat:
     if word != "json_schema":
         kind = OutputKind.TEXT if word == "text" else OutputKind.JSON
         return OutputFormat(kind=kind, extras=make_extras(NAME, form.rest()))
-    name, description = form.required_string("name"), form.string("description")
-    schema, strict = form.object("schema"), form.boolean("strict")
-    return OutputFormat(
-        kind=OutputKind.SCHEMA,
-        name=name,
-        description=description,
-        schema=schema,
-        strict=strict,
-        extras=make_extras(NAME, form.rest()),
-    )
+    output = read_schema(form)
+    return structs.replace(output, extras=make_extras(NAME, form.rest()))
 
 
 def render_output(output: OutputFormat) -> Wire:
@@ -53,14 +48,7 @@ def render_output(output: OutputFormat) -> Wire:
         case OutputKind.JSON:
             return {**own, "type": "json_object"}
         case OutputKind.SCHEMA:
-            wire = {
-                "type": "json_schema",
-                "name": output.name or "answer",
-                "description": output.description,
-                "schema": output.schema,
-                "strict": output.strict,
-            }
-            return {**own, **{name: value for name, value in wire.items() if value is not None}}
+            return {**own, "type": "json_schema", **schema_fields(output)}
         case _:
             assert_never(output.kind)
 

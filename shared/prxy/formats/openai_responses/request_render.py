@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from prxy.canonical.parts import Wire
 from prxy.canonical.request import ChatRequest, ReasoningMode, ReasoningOptions
 from prxy.formats.base import Rendered, own_fields, spelt
+from prxy.formats.openai_options import SHARED_TIERS
 from prxy.formats.openai_responses.input_render import render_input
-from prxy.formats.openai_responses.losses import SHARED_TIERS, losses_of, refuse_what_changes_the_answer
+from prxy.formats.openai_responses.losses import losses_of, refuse_what_changes_the_answer
 from prxy.formats.openai_responses.output import render_output, render_reasoning_options
 from prxy.formats.openai_responses.tools import render_tool, render_tool_choice
 from prxy.formats.openai_responses.words import DEFAULTS, NAME

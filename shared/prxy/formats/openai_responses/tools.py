@@ -10,7 +10,8 @@ from prxy.canonical.parts import Json, Wire
 from prxy.canonical.request import FreeformTool, FunctionTool, HostedTool, Tool, ToolChoice, ToolMode
 from prxy.formats.base import make_extras, own_fields, spelt
 from prxy.formats.openai_responses.words import NAME
-from prxy.formats.reading import Fields, kind
+from prxy.formats.openai_tools import freeform_names, read_tools, take_choice
+from prxy.formats.reading import Fields
 
 PLAIN_MODES: Mapping[str, ToolMode] = {
     "none": ToolMode.NONE,
@@ -22,19 +23,7 @@ WHOLE = "choice"
 
 
 def parse_tools(fields: Fields) -> tuple[Tool, ...]:
-    values = fields.array("tools") or ()
-    return tuple(_tool(value, f"tools[{position}]") for position, value in enumerate(values))
-
-
-def _tool(value: Json, at: str) -> Tool:
-    fields = Fields(value, at)
-    match fields.required_string("type"):
-        case "function":
-            return _function(fields)
-        case "custom":
-            return _custom(fields)
-        case _:
-            return HostedTool(format=NAME, value=value, at=at)
+    return read_tools(fields, NAME, function=_function, custom=_custom)
 
 
 def _function(fields: Fields) -> FunctionTool:
@@ -102,14 +91,11 @@ def _given(wire: Wire) -> Wire:
 
 
 def parse_tool_choice(fields: Fields) -> ToolChoice | None:
-    value = fields.take("tool_choice")
+    value = take_choice(fields, *PLAIN_MODES)
     if value is None:
         return None
     if isinstance(value, str):
-        word = Fields({"tool_choice": value}).word("tool_choice", *PLAIN_MODES) or ""
-        return ToolChoice(mode=PLAIN_MODES[word])
-    if not isinstance(value, dict):
-        fields.fail("tool_choice", f"must be a string or an object, not {kind(value)}.", "invalid_type")
+        return ToolChoice(mode=PLAIN_MODES[value])
     inner = Fields(value, "tool_choice")
     type_ = inner.required_string("type")
     match type_:
@@ -139,7 +125,7 @@ def render_tool_choice(choice: ToolChoice, tools: Sequence[Tool]) -> Json:
     own = own_fields(choice.extras, NAME)
     if WHOLE in own:
         return own[WHOLE]
-    freeform = {tool.name for tool in tools if isinstance(tool, FreeformTool)}
+    freeform = freeform_names(tools)
     match choice.mode:
         case ToolMode.AUTO | ToolMode.NONE | ToolMode.REQUIRED:
             return choice.mode.value

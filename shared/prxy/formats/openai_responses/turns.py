@@ -9,8 +9,7 @@ from msgspec import structs
 
 from prxy.canonical.parts import Part, Text, ToolCall, ToolResult
 from prxy.canonical.request import Message, Role
-
-NO_RESULT = "This tool call was not completed: there is no result."
+from prxy.formats.turns import NO_RESULT, told
 
 
 def arrange(messages: Sequence[Message]) -> Iterator[Message]:
@@ -41,7 +40,7 @@ def _reply(turns: Sequence[Message], calls: Sequence[str]) -> Iterator[Message]:
             if isinstance(part, ToolResult) and part.call_id in calls and part.call_id not in results:
                 results[part.call_id] = part
             else:
-                parts += _told(part)
+                parts += told(part) if isinstance(part, ToolResult) else (part,)
         role = Role.USER if turn.role is Role.TOOL else turn.role
         others.append(structs.replace(turn, role=role, parts=tuple(parts)))
     missing = (ToolResult(call_id=call, parts=(Text(text=NO_RESULT),)) for call in calls if call not in results)
@@ -49,11 +48,3 @@ def _reply(turns: Sequence[Message], calls: Sequence[str]) -> Iterator[Message]:
     if answers:
         yield Message(role=Role.TOOL, parts=answers, at=turns[0].at if turns else "")
     yield from others
-
-
-def _told(part: Part) -> tuple[Part, ...]:
-    """A result that no call waits for is told as text."""
-    if not isinstance(part, ToolResult):
-        return (part,)
-    outcome = "Error" if part.is_error else "Result"
-    return (Text(text=f"{outcome} of the tool call {part.name or part.call_id}:"), *part.parts)

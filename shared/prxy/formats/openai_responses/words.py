@@ -70,15 +70,3 @@ FIELDS: Mapping[str, str] = {
     "cache_key": "prompt_cache_key",
 }
 """Canonical name of a knob -> the field in which a Responses client sets it."""
-
-AUDIO_FORMATS: Mapping[str, str] = {"wav": "audio/wav", "mp3": "audio/mpeg"}
-"""`input_audio.format` -> MIME type."""
-
-AUDIO_WORDS: Mapping[str, str] = {
-    "audio/wav": "wav",
-    "audio/x-wav": "wav",
-    "audio/wave": "wav",
-    "audio/mpeg": "mp3",
-    "audio/mp3": "mp3",
-}
-"""MIME type -> `input_audio.format`."""

@@ -28,11 +28,11 @@ from prxy.canonical.parts import (
 from prxy.canonical.stream import merge_extras, part_text, with_text
 from prxy.formats.base import own_fields, spelt
 from prxy.formats.openai_responses.content import render_part
-from prxy.formats.openai_responses.input_render import safe_id
 from prxy.formats.openai_responses.items import render_call, render_item, render_message
 from prxy.formats.openai_responses.notes import noted
 from prxy.formats.openai_responses.reasoning import render_reasoning
 from prxy.formats.openai_responses.words import NAME, OPENS
+from prxy.formats.openai_tools import safe_id
 
 Told = Iterator[tuple[str, Wire]]
 
@@ -148,9 +148,12 @@ class WritingMessage:
         match part:
             case Text():
                 rendered = self._rendered(part)
-                for number, annotation in enumerate(rendered.get("annotations") or ()):
-                    said = {"annotation_index": number, "annotation": annotation}
-                    yield "output_text.annotation.added", {**self._place, **said}
+                annotations = rendered.get("annotations")
+                for number, each in enumerate(annotations if isinstance(annotations, list) else ()):
+                    yield (
+                        "output_text.annotation.added",
+                        {**self._place, "annotation_index": number, "annotation": each},
+                    )
                 logprobs = rendered.get("logprobs") or []
                 yield "output_text.done", {**self._place, "text": part.text, "logprobs": logprobs}
             case Refusal():
