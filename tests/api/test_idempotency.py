@@ -305,11 +305,11 @@ def test_an_answer_too_large_to_keep_is_not_paid_for_twice(gateway: Running, ups
 @pytest.mark.parametrize("word", ["", "x" * 256, "schlüssel", "a\tb"], ids=["empty", "long", "umlaut", "tab"])
 def test_a_key_that_is_no_plain_text_is_refused(gateway: Running, upstream: Upstream, word: str) -> None:
     key = scripted(upstream, "bad-word", CHAT)
-    headers = [
-        ("authorization", f"Bearer {gateway.api_key}"),
-        ("x-provider-key", key),
-        ("idempotency-key", word.encode("latin-1")),
-    ]
+    headers = {
+        b"authorization": f"Bearer {gateway.api_key}".encode(),
+        b"x-provider-key": key.encode(),
+        b"idempotency-key": word.encode("latin-1"),
+    }
 
     reply = gateway.http.post("/v1/chat/completions", json=ASK, headers=headers)
 

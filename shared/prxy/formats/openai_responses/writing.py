@@ -20,14 +20,14 @@ from prxy.canonical.parts import (
     Reasoning,
     Refusal,
     ServerToolCall,
-    ServerToolResult,
     Text,
     ToolCall,
     Wire,
 )
-from prxy.canonical.stream import merge_extras, part_text, with_text
+from prxy.canonical.stream import part_text, with_text
 from prxy.formats.base import own_fields, spelt
 from prxy.formats.openai_responses.content import render_part
+from prxy.formats.openai_responses.gathered import Gathered
 from prxy.formats.openai_responses.items import render_call, render_item, render_message
 from prxy.formats.openai_responses.notes import noted
 from prxy.formats.openai_responses.reasoning import render_reasoning
@@ -53,28 +53,6 @@ class Writing(Protocol):
     def end(self, *, cut: bool) -> Told:
         """`cut`: the answer stopped inside of it."""
         ...
-
-
-class Gathered:
-    """A part, and what its deltas have added so far."""
-
-    def __init__(self, part: Part) -> None:
-        self.part = part
-        self.texts = [part_text(part)]
-
-    def add(self, delta: PartDelta) -> None:
-        self.texts.append(delta.text)
-        if delta.signature is not None and isinstance(self.part, Reasoning):
-            self.part = structs.replace(self.part, signature=delta.signature)
-        if delta.extras is not None and not isinstance(self.part, ServerToolResult | Opaque):
-            self.part = structs.replace(self.part, extras=merge_extras(self.part.extras, delta.extras))
-
-    @property
-    def text(self) -> str:
-        return "".join(self.texts)
-
-    def whole(self) -> Part:
-        return with_text(self.part, self.text)
 
 
 def writing_of(part: Part, id_: str, *, own: bool) -> Writing | None:
