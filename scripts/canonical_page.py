@@ -79,7 +79,8 @@ Where another choice would have been as good, and what was chosen.
 - **A cache breakpoint** that the model does not take at its place is left out and named, not moved.
 - **Silence** within an answer is filled with comments towards the client, between events only; towards the provider it
   ends the call after `PRXY_IDLE_TIMEOUT_S`.
-- **One event** of a stream may have 25 MB, for the pictures that models draw. A request may have 5 MB.
+- **One event** of a provider's stream may have 1 MB; of Gemini's and Bedrock's 25 MB, for the pictures that models
+  draw. A request may have 5 MB.
 - **Nothing is sent twice** once a byte of the answer has come, nor where the provider may be at work: one call is one
   bill.
 - **Errors** name the provider in their message. Of its headers none comes through but `retry-after`."""

@@ -38,7 +38,7 @@ STREAM = b"".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encod
 @pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
 def test_a_long_whole_answer_is_assembled(gateway: Running, upstream: Upstream, path: str) -> None:
     key = upstream.put("long", Answer(body=STREAM, headers={"content-type": "text/event-stream"}))
-    body = {"model": "claude-sonnet-4-5", "max_tokens": 60_000, "messages": [{"role": "user", "content": "Tell."}]}
+    body = {"model": "claude-sonnet-4-5", "max_tokens": 100_000, "messages": [{"role": "user", "content": "Tell."}]}
 
     reply = gateway.post(path, body, x_provider_key=key)
 

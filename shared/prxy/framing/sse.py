@@ -11,16 +11,18 @@ from prxy.canonical.errors import ProviderBadResponse
 from prxy.framing.frame import Frame
 
 MEDIA_TYPE = "text/event-stream"
-MAX_LINE_BYTES = 25 << 20
+MAX_LINE_BYTES = 1 << 20
+MAX_PICTURE_BYTES = 25 << 20
 """A picture that a model draws comes in one event: some megabytes of base64."""
-_TOO_LONG = f"An event of the provider's stream is longer than {MAX_LINE_BYTES >> 20} MB."
 _BOM = b"\xef\xbb\xbf"
 
 
 class SseDecoder:
     """bytes -> Frame. `event* ; event = (field | comment)* blank`; one without data is dropped, by the standard."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_bytes: int = MAX_LINE_BYTES) -> None:
+        """`max_bytes`: the longest line, and the longest event. Beyond it ProviderBadResponse is raised."""
+        self._max_bytes = max_bytes
         self._first = True
         self._after_cr = False
         self._tail: list[bytes] = []
@@ -70,8 +72,8 @@ class SseDecoder:
         if piece:
             self._tail.append(piece)
             self._tail_bytes += len(piece)
-        if self._tail_bytes > MAX_LINE_BYTES:
-            raise ProviderBadResponse(_TOO_LONG)
+        if self._tail_bytes > self._max_bytes:
+            raise self._too_long()
 
     def _strip_bom(self, lines: list[bytes]) -> None:
         if len(lines) == 1 and _BOM.startswith(lines[0]):
@@ -84,11 +86,14 @@ class SseDecoder:
         value = value.removeprefix(b" ")
         if name == b"data":
             self._size += len(value)
-            if len(value) > MAX_LINE_BYTES or self._size > MAX_LINE_BYTES:
-                raise ProviderBadResponse(_TOO_LONG)
+            if len(value) > self._max_bytes or self._size > self._max_bytes:
+                raise self._too_long()
             self._data.append(value)
         elif name == b"event":
             self._event = value.decode("utf-8", "replace")
+
+    def _too_long(self) -> ProviderBadResponse:
+        return ProviderBadResponse(f"An event of the provider's stream is longer than {self._max_bytes >> 20} MB.")
 
     def _dispatch(self) -> Frame:
         frame = Frame(b"\n".join(self._data), self._event)
@@ -137,11 +142,15 @@ class _Sse:
 
     media_type = MEDIA_TYPE
 
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+
     def decoder(self) -> SseDecoder:
-        return SseDecoder()
+        return SseDecoder(self._max_bytes)
 
     def encode(self, frame: Frame) -> bytes:
         return encode_frame(frame)
 
 
-SSE = _Sse()
+SSE = _Sse(MAX_LINE_BYTES)
+SSE_WITH_PICTURES = _Sse(MAX_PICTURE_BYTES)

@@ -1,7 +1,7 @@
 """Anthropic. https://docs.claude.com/en/api/messages (read 2026-11)
 
-Answers that may take more than ten minutes have to be streamed; at 128,000 tokens an hour that is 21,333 tokens, the
-figure by which the vendor's own client decides (anthropic 2.12, `_calculate_nonstreaming_timeout`).
+Whole answers of up to 64,000 tokens are given in one piece; a longer one may take more than the ten minutes that a
+silent connection lasts, so it is streamed (https://docs.claude.com/en/api/errors#long-requests, read 2026-11).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PROVIDER = Provider(
             path="/v1/messages",
             count_path="/v1/messages/count_tokens",
             signs=True,
-            whole_up_to_tokens=21_333,
+            whole_up_to_tokens=64_000,
         ),
     ),
     headers={"anthropic-version": "2023-06-01"},

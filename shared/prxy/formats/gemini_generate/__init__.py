@@ -18,7 +18,7 @@ from prxy.formats.gemini_generate.names import NAME
 from prxy.formats.gemini_generate.request import parse_request, render_request
 from prxy.formats.gemini_generate.response import parse_response, render_response
 from prxy.framing.json_array import JsonArrayWriter
-from prxy.framing.sse import SSE, UncommentedSseWriter
+from prxy.framing.sse import SSE_WITH_PICTURES, UncommentedSseWriter
 from prxy.framing.writer import FrameWriter
 
 __all__ = [
@@ -46,7 +46,7 @@ def _writer(query: Mapping[str, str]) -> FrameWriter:
 FORMAT = Format(
     name=NAME,
     serves=("/v1beta/models/{model:path}:{method}", "/v1/models/{model:path}:{method}"),
-    framing=SSE,
+    framing=SSE_WITH_PICTURES,
     writer=_writer,
     key_parameter="key",
     counting=COUNTING,

@@ -15,7 +15,7 @@ from prxy.formats.base import PartTracker, decode_json, make_extras
 from prxy.formats.gemini_generate.calls import AnswerCalls
 from prxy.formats.gemini_generate.errors import parse_stream_error
 from prxy.formats.gemini_generate.names import NAME, Names
-from prxy.formats.gemini_generate.outcome import parse_block, parse_finish, parse_usage, parse_word
+from prxy.formats.gemini_generate.outcome import parse_block, parse_blocked_usage, parse_finish, parse_usage, parse_word
 from prxy.formats.gemini_generate.parts import parse_part
 from prxy.formats.gemini_generate.response import bad_response, created_at
 from prxy.framing.frame import Frame
@@ -94,8 +94,11 @@ class StreamDecoder:
 
     def _read(self, reader: Names) -> Iterator[StreamEvent]:
         response_id, model = reader.string("responseId") or "", reader.string("modelVersion") or ""
-        candidates, usage = list(reader.each("candidates")), parse_usage(reader.take("usageMetadata"))
+        candidates, reported = list(reader.each("candidates")), reader.take("usageMetadata")
         fields = reader.rest()
+        usage = parse_usage(reported)
+        if usage is None and reported is not None and "promptFeedback" in fields:
+            usage = parse_blocked_usage(reported)
         if self._calls is None:
             self._calls = AnswerCalls(response_id)
             begun = {name: fields.pop(name) for name in ("createTime",) if name in fields}

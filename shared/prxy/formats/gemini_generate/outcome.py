@@ -114,6 +114,12 @@ def parse_usage(value: Json) -> Usage | None:
     )
 
 
+def parse_blocked_usage(value: Json) -> Usage:
+    """Of a prompt that no model has read: Google reports it without counts, which are none."""
+    said = value if isinstance(value, dict) else {}
+    return Usage(extras=make_extras(NAME, said, "usage", *(f"no:{name}" for name in _COUNTS)))
+
+
 def _audio(details: Json) -> int | None:
     for detail in details if isinstance(details, list) else ():
         match detail:

@@ -24,6 +24,7 @@ from prxy.formats.gemini_generate.names import NAME, Names, outer_fields
 from prxy.formats.gemini_generate.outcome import (
     has_call,
     parse_block,
+    parse_blocked_usage,
     parse_finish,
     parse_usage,
     parse_word,
@@ -55,6 +56,8 @@ def _parse(reader: Names) -> ChatResponse:
     choices = [
         _parse_candidate(candidate, position, calls) for position, candidate in enumerate(reader.each("candidates"))
     ]
+    if usage is None and not choices and reported is not None:
+        usage = parse_blocked_usage(reported)
     rest = reader.rest() | ({"usageMetadata": reported} if usage is None and reported is not None else {})
     marks = [f"no:{name}" for name, value in (("responseId", response_id), ("modelVersion", model)) if value is None]
     if not choices:
