@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import structs
 
 from prxy.canonical.errors import StoreUnavailable
-from prxy.canonical.parts import Part, Reasoning, ToolCall
+from prxy.canonical.parts import Part, Reasoning, Text, ToolCall
 from prxy.canonical.request import ChatRequest, Message, Role
 from prxy.canonical.response import ChatResponse
 from prxy.canonical.stream import signature_of
@@ -47,8 +47,27 @@ def _restored(message: Message, remembered: Mapping[str, Sequence[Part]]) -> Mes
     if not known:
         return message
     kept = [part for part in message.parts if not isinstance(part, Reasoning)]
-    thoughts = [part for parts in known.values() for part in parts if isinstance(part, Reasoning)]
-    return structs.replace(message, parts=(*thoughts, *(_signed(part, known) for part in kept)))
+    runs = {call_id: [part for part in parts if not isinstance(part, ToolCall)] for call_id, parts in known.items()}
+    if _text_of(kept) == _text_of([part for run in runs.values() for part in run]):
+        restored = _in_place(kept, runs)
+    else:  # the client changed what was said, so only the thoughts are the model's own
+        restored = [*(part for run in runs.values() for part in run if isinstance(part, Reasoning)), *kept]
+    return structs.replace(message, parts=tuple(_signed(part, known) for part in restored))
+
+
+def _text_of(parts: Sequence[Part]) -> str:
+    return "".join(part.text for part in parts if isinstance(part, Text))
+
+
+def _in_place(kept: Sequence[Part], runs: Mapping[str, Sequence[Part]]) -> list[Part]:
+    """Each call behind the thoughts and the words that led to it, as the model made them."""
+    restored: list[Part] = []
+    for part in kept:
+        if isinstance(part, ToolCall):
+            restored += runs.get(part.id, ())
+        if not isinstance(part, Text):
+            restored.append(part)
+    return restored
 
 
 def _signed(part: Part, known: Mapping[str, Sequence[Part]]) -> Part:
@@ -70,13 +89,12 @@ async def remember(response: ChatResponse, tenant: str, memory: ReasoningMemory)
 
 
 def _signed_runs(parts: Sequence[Part]) -> Iterator[tuple[str, tuple[Part, ...]]]:
-    """For each tool call: the signed thoughts since the call before, and the call itself where it is signed."""
-    thoughts: list[Part] = []
+    """For each tool call: the signed thoughts and the words since the call before, and the call where it is signed."""
+    run: list[Part] = []
     for part in parts:
-        if isinstance(part, Reasoning) and part.signature:
-            thoughts.append(part)
+        if isinstance(part, Text) or (isinstance(part, Reasoning) and part.signature):
+            run.append(part)
         elif isinstance(part, ToolCall):
-            signed = (*thoughts, part) if part.signature else tuple(thoughts)
-            thoughts = []
-            if signed:
-                yield part.id, signed
+            if part.signature or any(isinstance(each, Reasoning) for each in run):
+                yield part.id, (*run, part) if part.signature else tuple(run)
+            run = []

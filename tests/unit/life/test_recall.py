@@ -78,3 +78,52 @@ async def test_each_turn_goes_back_as_bedrock_made_it() -> None:
 
     sent = [turn["content"] for turn in provider.render_request(request).body["messages"]]
     assert sent[1::2] == [*TURNS[:2], [{"text": "Blue."}]]
+
+
+async def remembered(*content: Any) -> Memory:
+    memory = Memory()
+    await remember(answered(list(content)), "acme", memory)
+    return memory
+
+
+def replayed(text: str, *calls: str) -> Any:
+    """The assistant turn of a client that keeps the words and the calls alone."""
+    uses = [{"type": "tool_use", "id": id_, "name": "look", "input": {}} for id_ in calls]
+    return {"role": "assistant", "content": [*([{"type": "text", "text": text}] if text else []), *uses]}
+
+
+def thought(text: str) -> Any:
+    return {"reasoningContent": {"reasoningText": {"text": text, "signature": "c2ln"}}}
+
+
+def use(id_: str) -> Any:
+    return {"toolUse": {"toolUseId": id_, "name": "look", "input": {}}}
+
+
+async def test_words_between_thoughts_stay_between_them() -> None:
+    """B08."""
+    turn = [thought("One."), {"text": "Let me see."}, thought("Two."), use("tooluse_B1")]
+    memory = await remembered(*turn)
+
+    request = await recall(asked(replayed("Let me see.", "tooluse_B1")), "acme", memory)
+
+    assert provider.render_request(request).body["messages"][1]["content"] == turn
+
+
+async def test_thoughts_between_calls_stay_between_them() -> None:
+    """B08."""
+    turn = [thought("One."), use("tooluse_C1"), thought("Two."), use("tooluse_C2")]
+    memory = await remembered(*turn)
+
+    request = await recall(asked(replayed("", "tooluse_C1", "tooluse_C2")), "acme", memory)
+
+    assert provider.render_request(request).body["messages"][1]["content"] == turn
+
+
+async def test_words_that_the_client_changed_are_kept_behind_the_thoughts() -> None:
+    memory = await remembered(thought("One."), {"text": "Let me see."}, use("tooluse_D1"))
+
+    request = await recall(asked(replayed("I had a look.", "tooluse_D1")), "acme", memory)
+
+    sent = provider.render_request(request).body["messages"][1]["content"]
+    assert sent == [thought("One."), {"text": "I had a look."}, use("tooluse_D1")]
