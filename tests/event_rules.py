@@ -2,7 +2,7 @@
 
 https://platform.openai.com/docs/api-reference/chat/streaming, https://docs.claude.com/en/docs/build-with-claude/streaming,
 https://ai.google.dev/api/generate-content, https://platform.openai.com/docs/api-reference/responses-streaming
-(read 2026-11).
+(as of 2026-11).
 """
 
 from __future__ import annotations

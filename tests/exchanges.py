@@ -1,7 +1,7 @@
 """Requests with the answers they got: our own goldens, and traffic recorded from providers where it is at hand.
 
 A golden is `tests/golden/<format>/<case>.json`:
-{"about", "source", "read", "request", "response" | null, "stream" | null, "status",
+{"about", "source", "as_of", "request", "response" | null, "stream" | null, "status",
 "stream_b64"?: a binary stream in place of "stream",
 "route"?: {"model", "method"}, "features"?: ["truncated_stream" | "in_stream_error" …]}.
 Recorded traffic lies outside the repository, in $PRXY_TRAFFIC or beside it in `shared/traffic`.

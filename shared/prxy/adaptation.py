@@ -32,8 +32,8 @@ from prxy.catalog import ModelCard, Thinking
 from prxy.emulation import AnswerFromTool, forced_tool
 
 BUDGETS: Mapping[str, int] = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576, "xhigh": 32768, "max": 32768}
-"""reasoning_effort -> thinking tokens, as Google publishes it for its own OpenAI-compatible API
-(https://ai.google.dev/gemini-api/docs/openai, read 2026-11), continued upwards."""
+"""reasoning_effort -> thinking tokens, low, medium and high as Google maps them (1K, 8K, 24K) in its
+OpenAI-compatible API (https://ai.google.dev/gemini-api/docs/openai); the others are our own continuation."""
 MIN_BUDGET_TOKENS = 1024
 """Smallest thinking budget that Anthropic accepts (https://docs.claude.com/en/docs/build-with-claude/extended-thinking)."""
 _NOTHING_ASKED = Sampling()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 import pytest
@@ -213,7 +213,12 @@ GOOD_MODELS = [
 @EVERY
 @pytest.mark.parametrize("model", GOOD_MODELS)
 def test_models_as_vendors_name_them_are_taken(row: Provider, model: str) -> None:
-    build_request(configured(row), row.speaks[0], model, body=b"{}")
+    provider = configured(row)
+
+    request = build_request(provider, row.speaks[0], model, body=b"{}")
+
+    assert request.url.startswith(f"{provider.base_url}/")
+    assert ("{model}" in row.speaks[0].path) == (quote(model, safe="") in request.url)
 
 
 class Canned:

@@ -1,6 +1,6 @@
 """Errors of OpenAI and of vendors that follow it: wire <-> canonical. Chat Completions and Responses share them.
 
-https://platform.openai.com/docs/guides/error-codes (read 2026-11)
+https://platform.openai.com/docs/guides/error-codes (as of 2026-11)
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Bytes, data URLs and types of media in OpenAI's words. Chat Completions and Responses share them.
 
-https://platform.openai.com/docs/guides/images-vision, https://platform.openai.com/docs/guides/pdf-files (read 2026-11)
+https://platform.openai.com/docs/guides/images-vision, https://platform.openai.com/docs/guides/pdf-files (as of 2026-11)
 """
 
 from __future__ import annotations

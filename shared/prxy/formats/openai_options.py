@@ -1,6 +1,6 @@
 """The form of an answer and the knobs of OpenAI that mean something to OpenAI alone. Both of its APIs share them.
 
-https://platform.openai.com/docs/guides/structured-outputs (read 2026-11)
+https://platform.openai.com/docs/guides/structured-outputs (as of 2026-11)
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """What Chat Completions and Responses have in common about tools. https://platform.openai.com/docs/guides/tools
-(read 2026-11)
+(as of 2026-11)
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     message = prelude headers payload crc32(all before)        prelude = total:u32 headers:u32 crc32(both)
     header  = length:u8 name type:u8 value                     all numbers big-endian
 
-Source: https://smithy.io/2.0/aws/amazon-eventstream.html, read 2026-11.
+Source: https://smithy.io/2.0/aws/amazon-eventstream.html, as of 2026-11.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Server-sent events on bytes: https://html.spec.whatwg.org/multipage/server-sent-events.html (read 2026-11).
+"""Server-sent events on bytes: https://html.spec.whatwg.org/multipage/server-sent-events.html (as of 2026-11).
 
 Lines end in CR, LF or CRLF and nowhere else: U+2028 and U+0085 are ordinary characters inside data.
 """

@@ -2,7 +2,7 @@
 
 What a REST API does to a request and to a streamed answer, from
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html and
-https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode-lambda.html, read 2026-11.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode-lambda.html, as of 2026-11.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The other end of Lambda's Runtime API, on loopback: hands events to a function process, takes answers as they arrive.
 
-https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html, read 2026-11. As strict as the real one where a runtime
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html, as of 2026-11. As strict as the real one where a runtime
 could go wrong unseen: one answer for an event, no mode but `streaming`, no trailer block of 4 KB.
 """
 

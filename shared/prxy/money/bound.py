@@ -24,12 +24,12 @@ TOOL_TOKENS = 64
 """What a vendor wraps around one tool, beside its own text."""
 TOOLS_TOKENS = 1536
 """The system prompt that tools or a schema for the answer bring along. Anthropic documents up to 804
-(https://platform.claude.com/docs/en/agents-and-tools/tool-use/overview, read 2026-11-22)."""
+(https://platform.claude.com/docs/en/agents-and-tools/tool-use/overview, as of 2026-11-22)."""
 IMAGE_TOKENS = 50_000
 """For models whose card does not say. The dearest known counts 48,169 for one image."""
 PAGE_TOKENS = 8_000
 """A page as text (3,000) and as an image (4,784), as
-https://platform.claude.com/docs/en/build-with-claude/pdf-support counts, read 2026-11-22."""
+https://platform.claude.com/docs/en/build-with-claude/pdf-support counts, as of 2026-11-22."""
 PAGE_BYTES = 500
 """No page of a real document takes less."""
 PAGES = 1_000

@@ -1,7 +1,7 @@
-"""Anthropic. https://docs.claude.com/en/api/messages (read 2026-11)
+"""Anthropic. https://docs.claude.com/en/api/messages (as of 2026-11)
 
-Whole answers of up to 64,000 tokens are given in one piece; a longer one may take more than the ten minutes that a
-silent connection lasts, so it is streamed (https://docs.claude.com/en/api/errors#long-requests, read 2026-11).
+A long whole answer may time out or lose its silent connection, which is why the vendor's errors page advises streaming.
+It names no figure: 64,000 tokens is the most that was seen to be answered in one piece.
 """
 
 from __future__ import annotations

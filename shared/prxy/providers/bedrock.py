@@ -1,7 +1,7 @@
 """Amazon Bedrock by its Converse API.
 
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html and
-https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-use.html (read 2026-11)
+https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-use.html (as of 2026-11)
 
 A Bedrock API key travels as a bearer token. Without one, requests are signed with the operator's AWS credentials.
 """

@@ -1,4 +1,4 @@
-"""Google's Gemini API. https://ai.google.dev/api/generate-content (read 2026-11)"""
+"""Google's Gemini API. https://ai.google.dev/api/generate-content (as of 2026-11)"""
 
 from __future__ import annotations
 

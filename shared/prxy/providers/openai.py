@@ -1,4 +1,4 @@
-"""OpenAI. https://platform.openai.com/docs/api-reference/chat (read 2026-11)"""
+"""OpenAI. https://platform.openai.com/docs/api-reference/chat (as of 2026-11)"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Items as DynamoDB's JSON spells them (`{"N": "7"}`) and as plain values.
 
-Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html, read 2026-11-22.
+Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html, as of 2026-11-22.
 Binary and set types are left out: the table holds none.
 """
 

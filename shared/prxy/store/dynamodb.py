@@ -1,7 +1,7 @@
 """DynamoDB's JSON protocol over the gateway's own HTTP port: no SDK, no thread.
 
 Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html and
-…/Programming.Errors.html, read 2026-11-22.
+…/Programming.Errors.html, as of 2026-11-22.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The table's methods as DynamoDB operations, over any caller that can make one.
 
 Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations_Amazon_DynamoDB.html,
-read 2026-11-22.
+as of 2026-11-22.
 """
 
 from __future__ import annotations

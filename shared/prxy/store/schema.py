@@ -22,7 +22,7 @@ Index `keys_by_tenant` (gk = `K`, gs = <tenant>#<public id>, keys only) lists ke
 its attributes, so it costs nothing there. Tenants may contain any character: what follows a tenant in `pk` has a fixed
 length and no `#`.
 
-Sources, read 2026-11-22: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html and
+Sources, as of 2026-11-22: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html and
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html.
 """
 

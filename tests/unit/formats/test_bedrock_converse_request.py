@@ -172,7 +172,7 @@ def test_a_model_that_caches_nothing_gets_no_breakpoint_and_the_client_is_told()
 
 
 def test_a_model_that_takes_no_breakpoint_behind_a_result_gets_the_others() -> None:
-    """I13: Nova answers one there with an error (https://github.com/BerriAI/litellm/issues/17479, read 2026-11)."""
+    """I13: Nova answers one there with an error (https://github.com/BerriAI/litellm/issues/17479, as of 2026-11)."""
     marked = ToolResult(call_id="c1", parts=(Text(text="seen", cache=POINT),), cache=POINT)
     turns = user(Text(text="Go.", cache=POINT)), assistant(CALL), tool(marked)
 

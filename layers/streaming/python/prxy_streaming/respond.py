@@ -1,7 +1,7 @@
 """The answer to one invocation: ASGI messages in, one streamed POST to the Runtime API out.
 
 Wire (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html and
-https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode-lambda.html, read 2026-11): a JSON
+https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode-lambda.html, as of 2026-11): a JSON
 prelude with status and headers, eight NUL bytes, the body. API Gateway wants prelude and delimiter in the first 16 KB.
 """
 

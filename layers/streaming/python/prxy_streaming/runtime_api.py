@@ -1,6 +1,6 @@
 """The HTTP/1.1 client of the Runtime API: one keep-alive connection, one call at a time, chunks as they are made.
 
-https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html, read 2026-11.
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html, as of 2026-11.
 """
 
 from __future__ import annotations

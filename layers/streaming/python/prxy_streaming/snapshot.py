@@ -1,7 +1,7 @@
 """SnapStart: hooks on both sides of the snapshot.
 
 `snapshot_restore_py` is part of the managed Python images only
-(https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html, read 2026-11), hence the late import.
+(https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html, 2026-11), hence the late import.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Counting: https://platform.claude.com/docs/en/api/messages/count_tokens (read 2026-11)."""
+"""Counting: https://platform.claude.com/docs/en/api/messages/count_tokens (as of 2026-11)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors, both ways. https://docs.claude.com/en/api/errors (read 2026-11)"""
+"""Errors, both ways. https://docs.claude.com/en/api/errors (as of 2026-11)"""
 
 from __future__ import annotations
 

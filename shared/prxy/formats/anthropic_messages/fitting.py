@@ -116,7 +116,7 @@ def _sampling(sampling: Sampling, reasoning: ReasoningOptions | None) -> Samplin
 def without_what_thinking_forbids(sampling: Sampling) -> Sampling:
     """Temperature stays 1, top_k is not taken, top_p only from 0.95 on.
 
-    https://docs.claude.com/en/docs/build-with-claude/extended-thinking (read 2026-11)
+    https://docs.claude.com/en/docs/build-with-claude/extended-thinking (as of 2026-11)
     """
     keeps_top_p = sampling.top_p is not None and sampling.top_p >= LEAST_TOP_P_WHILE_THINKING
     return structs.replace(sampling, temperature=None, top_k=None, top_p=sampling.top_p if keeps_top_p else None)

@@ -1,6 +1,6 @@
 """Images and documents of another format, as this wire takes them.
 
-https://docs.claude.com/en/docs/build-with-claude/vision and …/pdf-support (read 2026-11).
+https://docs.claude.com/en/docs/build-with-claude/vision and …/pdf-support (as of 2026-11).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Frames of a provider's stream -> events.
 
-https://docs.claude.com/en/docs/build-with-claude/streaming (read 2026-11)
+https://docs.claude.com/en/docs/build-with-claude/streaming (as of 2026-11)
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ _KNOWN_EVENTS = frozenset(
 
 
 def _pass_over(event: Json) -> None:
-    """`ping`, and event types of the future, which https://docs.claude.com/en/api/versioning (read 2026-11) announces.
+    """`ping`, and event types of the future, which https://docs.claude.com/en/api/versioning (as of 2026-11) announces.
 
     Raises ProviderBadResponse for anything else.
     """

@@ -1,4 +1,4 @@
-"""Events -> frames for a client. https://docs.claude.com/en/docs/build-with-claude/streaming (read 2026-11)"""
+"""Events -> frames for a client. https://docs.claude.com/en/docs/build-with-claude/streaming (as of 2026-11)"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Token counts and stop reasons, both ways.
 
 The wire's `input_tokens` leaves out what was read from and written to the cache; the canonical count holds all of it.
-https://docs.claude.com/en/docs/build-with-claude/prompt-caching (read 2026-11)
+https://docs.claude.com/en/docs/build-with-claude/prompt-caching (as of 2026-11)
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Words of the wire: https://docs.claude.com/en/api/messages (read 2026-11)."""
+"""Words of the wire: https://docs.claude.com/en/api/messages (as of 2026-11)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Amazon Bedrock's Converse and ConverseStream.
 
-https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html (read 2026-11)
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html (as of 2026-11)
 """
 
 from __future__ import annotations

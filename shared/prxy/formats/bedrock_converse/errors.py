@@ -1,4 +1,4 @@
-"""Errors, both ways. https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html (read 2026-11)
+"""Errors, both ways. https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html (as of 2026-11)
 
 The type of an error travels in a header that a format does not see; status and message tell it apart well enough.
 """

@@ -1,6 +1,6 @@
 """Images, documents, video and audio, both ways, and what of another format's can be sent.
 
-https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock.html (read 2026-11)
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock.html (as of 2026-11)
 """
 
 from __future__ import annotations

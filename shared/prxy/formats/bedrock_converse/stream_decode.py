@@ -1,6 +1,6 @@
 """Frames of a provider's stream -> events.
 
-https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStreamOutput.html (read 2026-11)
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStreamOutput.html (as of 2026-11)
 """
 
 from __future__ import annotations

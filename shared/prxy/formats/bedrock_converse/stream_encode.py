@@ -1,6 +1,6 @@
 """Events -> frames.
 
-https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html (read 2026-11)
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html (as of 2026-11)
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Token counts and stop reasons, both ways.
 
 The wire's `inputTokens` leaves out what was read from and written to the cache; the canonical count holds all of it.
-https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html (read 2026-11)
+https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html (as of 2026-11)
 """
 
 from __future__ import annotations

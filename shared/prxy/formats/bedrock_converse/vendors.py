@@ -70,7 +70,7 @@ _THREE: Mapping[str, str] = {"minimal": "low", "xhigh": "high", "max": "high"}
 
 
 def _claude(options: ReasoningOptions, sampling: Sampling) -> Thought:
-    """https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-adaptive-thinking.html (read 2026-11)"""
+    """https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-adaptive-thinking.html (as of 2026-11)"""
     budget = options.budget_tokens or 0
     effort = {"minimal": "low"}.get(options.effort or "", options.effort)
     told: Wire = {} if effort is None else {"output_config": {"effort": effort}}
@@ -87,7 +87,7 @@ def _claude(options: ReasoningOptions, sampling: Sampling) -> Thought:
 
 
 def _gpt_oss(options: ReasoningOptions, sampling: Sampling) -> Thought:
-    """https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-openai.html (read 2026-11)"""
+    """https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-openai.html (as of 2026-11)"""
     if is_off(options):
         return Thought(fields={"reasoning_effort": "low"}, loss="the model always reasons; it is asked for little")
     level = _level(options)
@@ -101,7 +101,7 @@ def _gpt(options: ReasoningOptions, sampling: Sampling) -> Thought:
 
 
 def _nova(options: ReasoningOptions, sampling: Sampling) -> Thought:
-    """https://docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html (read 2026-11)
+    """https://docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html (as of 2026-11)
 
     At high effort the model takes no token limit, temperature or top_p.
     """
@@ -150,16 +150,16 @@ _CLAUDE_BEFORE_4_5 = structs.replace(
 VENDORS: tuple[Vendor, ...] = (
     _CLAUDE_BEFORE_4_5,
     _CLAUDE,
-    # https://docs.aws.amazon.com/nova/latest/userguide/complete-request-schema.html (read 2026-11)
+    # https://docs.aws.amazon.com/nova/latest/userguide/complete-request-schema.html (as of 2026-11)
     Vendor(models=("amazon.nova-2-*",), top_k=("inferenceConfig", "topK"), think=_nova, caches_prompts=True),
     Vendor(models=("amazon.nova-*",), top_k=("inferenceConfig", "topK"), caches_prompts=True),
     Vendor(models=("openai.gpt-oss-*",), think=_gpt_oss, strict_tools=True),
     Vendor(models=("openai.gpt-*",), think=_gpt, strict_tools=True),
-    # https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-mistral-chat-completion.html (read 2026-11)
+    # https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-mistral-chat-completion.html (as of 2026-11)
     Vendor(models=("mistral.*",), top_k=("top_k",), strict_tools=True),
-    # https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-cohere-command-r-plus.html (read 2026-11)
+    # https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-cohere-command-r-plus.html (as of 2026-11)
     Vendor(models=("cohere.*",), top_k=("k",)),
-    # https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html (read 2026-11)
+    # https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html (as of 2026-11)
     Vendor(models=("qwen.*", "deepseek.v3*", "google.*", "minimax.*", "moonshot*.*", "nvidia.*"), strict_tools=True),
     Vendor(),
 )

@@ -1,7 +1,7 @@
 """Google Gemini: generateContent and streamGenerateContent, at v1beta, and at v1, where Google's newer clients ask.
 
 https://ai.google.dev/api/generate-content and https://github.com/googleapis/python-genai/releases/tag/v3.0.0
-(read 2026-11)
+(as of 2026-11)
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`generationConfig`, both ways. https://ai.google.dev/api/generate-content#generationconfig (read 2026-11)"""
+"""`generationConfig`, both ways. https://ai.google.dev/api/generate-content#generationconfig (as of 2026-11)"""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ FIELDS: Mapping[str, str] = {
 """Canonical knob -> the client's own field."""
 
 MAX_STOP_SEQUENCES = 5
-"""https://ai.google.dev/api/generate-content#generationconfig, on `stopSequences` (read 2026-11)"""
+"""https://ai.google.dev/api/generate-content#generationconfig, on `stopSequences` (as of 2026-11)"""
 _LEVELS = {"minimal": "minimal", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "xhigh"}
 _JSON, _TEXT = "application/json", "text/plain"
 

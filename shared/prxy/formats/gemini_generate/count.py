@@ -1,4 +1,4 @@
-"""Counting: https://ai.google.dev/api/tokens (read 2026-11)."""
+"""Counting: https://ai.google.dev/api/tokens (as of 2026-11)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """A stream of answers as events. https://ai.google.dev/api/generate-content#method:-models.streamgeneratecontent and
-https://ai.google.dev/gemini-api/docs/thought-signatures#streaming (read 2026-11)
+https://ai.google.dev/gemini-api/docs/thought-signatures#streaming (as of 2026-11)
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """Events as a stream of answers. https://ai.google.dev/api/generate-content#method:-models.streamgeneratecontent
-(read 2026-11)
+(as of 2026-11)
 """
 
 from __future__ import annotations

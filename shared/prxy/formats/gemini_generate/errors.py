@@ -1,5 +1,5 @@
 """Errors, both ways. https://cloud.google.com/apis/design/errors and
-https://ai.google.dev/gemini-api/docs/troubleshooting (read 2026-11)
+https://ai.google.dev/gemini-api/docs/troubleshooting (as of 2026-11)
 """
 
 from __future__ import annotations

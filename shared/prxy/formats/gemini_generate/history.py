@@ -40,15 +40,15 @@ from prxy.formats.places import PartFault
 _GENERATION_3 = re.compile(r"gemini-(?:[3-9]|\d\d|(?:flash|flash-lite|pro)-latest)")
 """Models that refuse an unsigned call and read media inside a function response:
 https://ai.google.dev/gemini-api/docs/thought-signatures and
-https://ai.google.dev/gemini-api/docs/function-calling#multimodal (read 2026-11)"""
+https://ai.google.dev/gemini-api/docs/function-calling#multimodal (as of 2026-11)"""
 
 SKIP_SIGNATURE = "skip_thought_signature_validator"
 """Stands for the signature of a call that Gemini did not make: the word itself, which the API knows.
-https://ai.google.dev/gemini-api/docs/thought-signatures, FAQ on history from another model (read 2026-11)"""
+https://ai.google.dev/gemini-api/docs/thought-signatures, FAQ on history from another model (as of 2026-11)"""
 
 _RESULT_MEDIA = frozenset({"image/png", "image/jpeg", "image/webp", "application/pdf", "text/plain"})
 """What a function response may hold:
-https://ai.google.dev/gemini-api/docs/function-calling#multimodal (read 2026-11)"""
+https://ai.google.dev/gemini-api/docs/function-calling#multimodal (as of 2026-11)"""
 
 _UNANSWERED = "This call was not answered."
 _extensions = mimetypes.MimeTypes(filenames=())
@@ -219,7 +219,7 @@ def _plain(part: Part) -> Part:
 def _source(media: Media) -> Inline | Url | FileRef:
     """Gemini fetches public and signed https links itself, YouTube's included.
 
-    https://ai.google.dev/gemini-api/docs/file-input-methods (read 2026-11)
+    https://ai.google.dev/gemini-api/docs/file-input-methods (as of 2026-11)
     """
     match media.source:
         case Inline(media_type=""):

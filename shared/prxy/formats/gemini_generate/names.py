@@ -1,6 +1,6 @@
 """Field names of this wire: Google reads camelCase and snake_case alike; a body goes back in the spelling it came in.
 
-https://protobuf.dev/programming-guides/json/#field-names (read 2026-11)
+https://protobuf.dev/programming-guides/json/#field-names (as of 2026-11)
 """
 
 from __future__ import annotations

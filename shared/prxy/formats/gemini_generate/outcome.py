@@ -1,4 +1,4 @@
-"""Why an answer ended and what it used, both ways. https://ai.google.dev/api/generate-content (read 2026-11)"""
+"""Why an answer ended and what it used, both ways. https://ai.google.dev/api/generate-content (as of 2026-11)"""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _NUMBERS = (
     "FINISH_REASON_UNSPECIFIED STOP MAX_TOKENS SAFETY RECITATION OTHER LANGUAGE BLOCKLIST PROHIBITED_CONTENT SPII "
     "MALFORMED_FUNCTION_CALL IMAGE_SAFETY".split()
 )
-"""Protobuf's JSON may write an enumeration by number: https://protobuf.dev/programming-guides/json/ (read 2026-11)"""
+"""Protobuf's JSON may write an enumeration by number: https://protobuf.dev/programming-guides/json/ (as of 2026-11)"""
 _COUNTS = ("promptTokenCount", "candidatesTokenCount")
 _MORE_COUNTS = ("cachedContentTokenCount", "thoughtsTokenCount", "toolUsePromptTokenCount")
 

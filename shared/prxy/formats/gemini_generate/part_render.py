@@ -1,4 +1,4 @@
-"""One part of a content, as it goes out. https://ai.google.dev/api/caching#Part (read 2026-11)"""
+"""One part of a content, as it goes out. https://ai.google.dev/api/caching#Part (as of 2026-11)"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""One part of a content, as it comes in. https://ai.google.dev/api/caching#Part (read 2026-11)
+"""One part of a content, as it comes in. https://ai.google.dev/api/caching#Part (as of 2026-11)
 
-Signatures: https://ai.google.dev/gemini-api/docs/thought-signatures (read 2026-11)
+Signatures: https://ai.google.dev/gemini-api/docs/thought-signatures (as of 2026-11)
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Requests, both ways. https://ai.google.dev/api/generate-content#method:-models.generatecontent (read 2026-11)"""
+"""Requests, both ways. https://ai.google.dev/api/generate-content#method:-models.generatecontent (as of 2026-11)"""
 
 from __future__ import annotations
 

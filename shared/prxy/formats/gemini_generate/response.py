@@ -1,4 +1,4 @@
-"""Whole answers, both ways. https://ai.google.dev/api/generate-content#generatecontentresponse (read 2026-11)"""
+"""Whole answers, both ways. https://ai.google.dev/api/generate-content#generatecontentresponse (as of 2026-11)"""
 
 from __future__ import annotations
 

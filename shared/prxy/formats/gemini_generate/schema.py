@@ -2,7 +2,7 @@
 
 `parametersJsonSchema` takes JSON Schema; of its keywords the ones below are documented, others make the API refuse
 every tool of the request. https://ai.google.dev/api/caching#FunctionDeclaration and
-https://ai.google.dev/gemini-api/docs/structured-output (read 2026-11)
+https://ai.google.dev/gemini-api/docs/structured-output (as of 2026-11)
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`tools` and `toolConfig`, both ways. https://ai.google.dev/api/caching#Tool (read 2026-11)"""
+"""`tools` and `toolConfig`, both ways. https://ai.google.dev/api/caching#Tool (as of 2026-11)"""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from prxy.formats.gemini_generate.names import NAME, Names, outer_fields, respel
 from prxy.formats.gemini_generate.schema import for_declaration, from_dialect
 
 _NO_JSON_WITH_TOOLS = re.compile(r"gemini-[12]\.")
-"""https://ai.google.dev/gemini-api/docs/structured-output, on structured outputs with tools (read 2026-11)"""
+"""https://ai.google.dev/gemini-api/docs/structured-output, on structured outputs with tools (as of 2026-11)"""
 
 _SHARED = "+"
 """Ends the name of a group of functions that share their object with hosted tools."""

@@ -1,4 +1,4 @@
-"""OpenAI Chat Completions. https://platform.openai.com/docs/api-reference/chat (read 2026-11)
+"""OpenAI Chat Completions. https://platform.openai.com/docs/api-reference/chat (as of 2026-11)
 
                 wire -> canonical                   canonical -> wire
     request     request_parse, message_parse        request_render, message_render, turns

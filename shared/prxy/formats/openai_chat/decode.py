@@ -1,6 +1,6 @@
 """Stream of a provider: frames -> events.
 
-https://platform.openai.com/docs/api-reference/chat-streaming (read 2026-11)
+https://platform.openai.com/docs/api-reference/chat-streaming (as of 2026-11)
 """
 
 from __future__ import annotations

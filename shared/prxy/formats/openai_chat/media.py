@@ -30,7 +30,7 @@ from prxy.formats.reading import Fields
 def cache_point(fields: Wire) -> CachePoint | None:
     """The breakpoint among the unknown fields: OpenAI's own, or the one that vendors took over from Anthropic.
 
-    https://openrouter.ai/docs/features/prompt-caching (read 2026-11). The field itself stays where it is.
+    https://openrouter.ai/docs/features/prompt-caching (as of 2026-11). The field itself stays where it is.
     """
     match fields.get("prompt_cache_breakpoint") or fields.get("cache_control"):
         case {"ttl": str(ttl)}:

@@ -55,7 +55,7 @@ READERS: Mapping[str, Callable[[Fields], Part]] = {
 
 
 def thinking_part(value: Wire) -> Reasoning:
-    """Mistral's thinking chunk: https://docs.mistral.ai/capabilities/reasoning (read 2026-11)."""
+    """Mistral's thinking chunk: https://docs.mistral.ai/capabilities/reasoning (as of 2026-11)."""
     text = thinking_text(value)
     is_plain = value.get("thinking") == [{"type": "text", "text": text}]
     kept = {name: item for name, item in value.items() if name != "type" and not (is_plain and name == "thinking")}

@@ -1,4 +1,4 @@
-"""Request of a client: wire -> canonical. https://platform.openai.com/docs/api-reference/chat/create (read 2026-11)"""
+"""Request of a client: wire -> canonical. https://platform.openai.com/docs/api-reference/chat/create (as of 2026-11)"""
 
 from __future__ import annotations
 

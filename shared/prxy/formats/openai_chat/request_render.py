@@ -1,4 +1,4 @@
-"""Request for a provider: canonical -> wire. https://platform.openai.com/docs/api-reference/chat (read 2026-11)"""
+"""Request for a provider: canonical -> wire. https://platform.openai.com/docs/api-reference/chat (as of 2026-11)"""
 
 from __future__ import annotations
 

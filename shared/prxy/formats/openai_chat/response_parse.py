@@ -1,4 +1,4 @@
-"""Answer of a provider: wire -> canonical. https://platform.openai.com/docs/api-reference/chat/object (read 2026-11)
+"""Answer of a provider: wire -> canonical. https://platform.openai.com/docs/api-reference/chat/object (as of 2026-11)
 
 Tolerant: what is not understood stays where it was, in the extras of the response, the choice or the part. The extras
 of a choice hold its own fields by name, and under `message` those of the message.
@@ -184,7 +184,7 @@ def is_image(image: Json) -> bool:
 
 
 def image_part(image: Wire) -> Media:
-    """A generated image: https://openrouter.ai/docs/features/multimodal/image-generation (read 2026-11)"""
+    """A generated image: https://openrouter.ai/docs/features/multimodal/image-generation (as of 2026-11)"""
     body = image["image_url"]
     rest = {name: value for name, value in image.items() if name not in ("type", "image_url")}
     inner = {name: value for name, value in body.items() if name != "url"}

@@ -1,4 +1,4 @@
-"""Answer for a client: canonical -> wire. https://platform.openai.com/docs/api-reference/chat/object (read 2026-11)
+"""Answer for a client: canonical -> wire. https://platform.openai.com/docs/api-reference/chat/object (as of 2026-11)
 
 Three kinds of parts have no place here and are left out of the answer: the calls and results of a provider's own tools
 and opaque blocks. They tell how the text came about; the text itself is all there. Nor have signatures.
@@ -72,7 +72,7 @@ def finish_fields(finish: Finish) -> Wire:
     """`finish_reason`, and beside it what another wire said of an ending that has no word here.
 
     `native_finish_reason` is OpenRouter's field (https://openrouter.ai/docs/api-reference/overview), `stop_reason` that
-    of vLLM (https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html); read 2026-11.
+    of vLLM (https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html); as of 2026-11.
     """
     if finish.format == NAME:
         return {"finish_reason": finish.wire_word or None}
@@ -153,7 +153,7 @@ def answer_call(call: ToolCall) -> Wire:
 def place_media(wire: Wire, media: Media) -> None:
     """Images go where OpenRouter puts them, sounds where OpenAI does; other media in an answer have no place.
 
-    https://openrouter.ai/docs/features/multimodal/image-generation (read 2026-11)
+    https://openrouter.ai/docs/features/multimodal/image-generation (as of 2026-11)
     """
     match media:
         case Media(kind=MediaKind.IMAGE):

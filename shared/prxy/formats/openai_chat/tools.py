@@ -27,7 +27,7 @@ from prxy.formats.openai_tools import freeform_names, read_tools, take_choice
 from prxy.formats.reading import Fields
 
 CHOICE_WORDS = {"none": ToolMode.NONE, "auto": ToolMode.AUTO, "required": ToolMode.REQUIRED, "any": ToolMode.REQUIRED}
-"""`any` is Mistral's word: https://docs.mistral.ai/capabilities/function_calling (read 2026-11)."""
+"""`any` is Mistral's word: https://docs.mistral.ai/capabilities/function_calling (as of 2026-11)."""
 
 
 def parse_tools(fields: Fields) -> tuple[Tool, ...]:
@@ -171,7 +171,7 @@ def parse_output(fields: Fields) -> OutputFormat | None:
 def _schema(form: Fields) -> OutputFormat:
     """The schema with its name, or, as some compatible vendors have it, the bare schema beside the type.
 
-    https://docs.together.ai/docs/json-mode (read 2026-11)
+    https://docs.together.ai/docs/json-mode (as of 2026-11)
     """
     flat = form.object("schema")
     if flat is not None:

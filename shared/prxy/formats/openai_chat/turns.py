@@ -13,7 +13,7 @@ from prxy.canonical.request import Message, Role
 def chat_turns(messages: Sequence[Message]) -> Iterator[Message]:
     """The same conversation with one message for each tool result, right after the calls and in their order.
 
-    A tool message carries text only (https://platform.openai.com/docs/guides/function-calling, read 2026-11), so the
+    A tool message carries text only (https://platform.openai.com/docs/guides/function-calling, as of 2026-11), so the
     media of results lead the user message that follows.
     """
     order: Mapping[str, int] = {}

@@ -1,7 +1,7 @@
 """What a call used: wire <-> canonical.
 
 `prompt_tokens` includes cached ones and `completion_tokens` includes reasoning
-(https://platform.openai.com/docs/api-reference/chat/object, read 2026-11).
+(https://platform.openai.com/docs/api-reference/chat/object, as of 2026-11).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _DETAILS = ("cached_tokens", "cache_write_tokens", "audio_tokens", "reasoning_to
 def usage_of(chunk: Wire) -> Wire | None:
     """The usage object of a body or chunk, also where Groq (`x_groq`) and Moonshot (the choice) put it.
 
-    https://console.groq.com/docs/api-reference, https://platform.moonshot.ai/docs/api/chat (read 2026-11)
+    https://console.groq.com/docs/api-reference, https://platform.moonshot.ai/docs/api/chat (as of 2026-11)
     """
     holders = (chunk, chunk.get("x_groq"), *(chunk.get("choices") or ())[:1])
     found = (holder["usage"] for holder in holders if isinstance(holder, dict) and holder.get("usage"))
@@ -39,7 +39,7 @@ def parse_usage(usage: Wire, service_tier: Json = None) -> Usage | None:
         return None
     reasoning = _first(count(completion, "reasoning_tokens"), count(usage, "reasoning_tokens"))
     if reasoning and count(usage, "total_tokens") == read + written + reasoning:
-        # xAI reports reasoning beside completion_tokens: https://docs.x.ai/docs/guides/reasoning (read 2026-11)
+        # xAI reports reasoning beside completion_tokens: https://docs.x.ai/docs/guides/reasoning (as of 2026-11)
         written += reasoning
     tier = usage.get("service_tier") or service_tier
     return Usage(

@@ -1,4 +1,4 @@
-"""The words of the Chat Completions wire: https://platform.openai.com/docs/api-reference/chat (read 2026-11)."""
+"""The words of the Chat Completions wire: https://platform.openai.com/docs/api-reference/chat (as of 2026-11)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NAME = "openai_chat"
 REASONING_WORDS = ("reasoning_content", "reasoning")
 """Where vendors put thoughts: DeepSeek, Kimi and vLLM say the first, OpenRouter, Groq and Cerebras the second.
 
-https://api-docs.deepseek.com/guides/thinking_mode, https://openrouter.ai/docs/use-cases/reasoning-tokens (read 2026-11)
+https://api-docs.deepseek.com/guides/thinking_mode, https://openrouter.ai/docs/use-cases/reasoning-tokens (2026-11)
 """
 
 FINISH: Mapping[str, FinishReason] = {

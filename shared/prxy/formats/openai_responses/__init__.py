@@ -1,4 +1,4 @@
-"""OpenAI Responses. https://platform.openai.com/docs/api-reference/responses (read 2026-11)
+"""OpenAI Responses. https://platform.openai.com/docs/api-reference/responses (as of 2026-11)
 
                 wire -> canonical                       canonical -> wire
     request     request_parse, input_parse              request_render, input_render, turns, losses

@@ -1,6 +1,6 @@
 """Images, files and sounds: content part <-> Media.
 
-https://platform.openai.com/docs/guides/images-vision, https://platform.openai.com/docs/guides/pdf-files (read 2026-11)
+https://platform.openai.com/docs/guides/images-vision, https://platform.openai.com/docs/guides/pdf-files (as of 2026-11)
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Form of the answer and how much to think: wire <-> canonical. Both keep what they do not know in their extras.
 
 https://platform.openai.com/docs/guides/structured-outputs, https://platform.openai.com/docs/guides/reasoning
-(read 2026-11)
+(as of 2026-11)
 """
 
 from __future__ import annotations

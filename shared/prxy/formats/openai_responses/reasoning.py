@@ -1,4 +1,4 @@
-"""Reasoning items: wire <-> canonical. https://platform.openai.com/docs/guides/reasoning (read 2026-11)
+"""Reasoning items: wire <-> canonical. https://platform.openai.com/docs/guides/reasoning (as of 2026-11)
 
 The text is all pieces of the summary and of the content, with a blank line between them. Where the pieces are more
 than one plain summary, a note tells their lengths, so that the item can be cut up again.

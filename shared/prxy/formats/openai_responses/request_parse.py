@@ -1,6 +1,6 @@
 """Request of a client: wire -> canonical.
 
-https://platform.openai.com/docs/api-reference/responses/create (read 2026-11)
+https://platform.openai.com/docs/api-reference/responses/create (as of 2026-11)
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Request for a provider: canonical -> wire.
 
-https://platform.openai.com/docs/api-reference/responses/create (read 2026-11)
+https://platform.openai.com/docs/api-reference/responses/create (as of 2026-11)
 """
 
 from __future__ import annotations

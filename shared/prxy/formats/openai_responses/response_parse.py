@@ -1,6 +1,6 @@
 """Answer of a provider: wire -> canonical.
 
-https://platform.openai.com/docs/api-reference/responses/object (read 2026-11)
+https://platform.openai.com/docs/api-reference/responses/object (as of 2026-11)
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tools and the choice among them: wire <-> canonical. https://platform.openai.com/docs/guides/tools (read 2026-11)"""
+"""Tools and the choice among them: wire <-> canonical. https://platform.openai.com/docs/guides/tools (as of 2026-11)"""
 
 from __future__ import annotations
 

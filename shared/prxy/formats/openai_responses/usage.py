@@ -1,7 +1,7 @@
 """What a call used: wire <-> canonical.
 
 `input_tokens` includes cached ones and `output_tokens` includes reasoning
-(https://platform.openai.com/docs/api-reference/responses/object, read 2026-11).
+(https://platform.openai.com/docs/api-reference/responses/object, as of 2026-11).
 """
 
 from __future__ import annotations

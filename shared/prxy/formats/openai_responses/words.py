@@ -1,4 +1,4 @@
-"""The words of the Responses wire: https://platform.openai.com/docs/api-reference/responses (read 2026-11)."""
+"""The words of the Responses wire: https://platform.openai.com/docs/api-reference/responses (as of 2026-11)."""
 
 from __future__ import annotations
 

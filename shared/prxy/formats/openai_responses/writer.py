@@ -1,6 +1,6 @@
 """An answer for a client, event by event. A buffered answer is the object in the last one.
 
-https://platform.openai.com/docs/api-reference/responses-streaming (read 2026-11)
+https://platform.openai.com/docs/api-reference/responses-streaming (as of 2026-11)
 """
 
 from __future__ import annotations

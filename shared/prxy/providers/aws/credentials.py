@@ -1,7 +1,7 @@
 """Where AWS credentials come from: the environment's values, or the endpoint that a container is given.
 
 A function restored from a snapshot has no keys in its environment, only the endpoint.
-Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html, read 2026-11-22.
+Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html, as of 2026-11-22.
 """
 
 from __future__ import annotations

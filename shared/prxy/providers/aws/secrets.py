@@ -1,6 +1,6 @@
 """Operator keys that lie in Secrets Manager: fetched when first needed, kept for minutes, never in the environment.
 
-https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html (read 2026-11)
+https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html (as of 2026-11)
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """AWS Signature Version 4, as a pure function over one request.
 
-Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html, read 2026-11-22.
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html, as of 2026-11-22.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The echo's answer in the words of OpenAI's Chat Completions.
 
-https://platform.openai.com/docs/api-reference/chat (read 2026-11)
+https://platform.openai.com/docs/api-reference/chat (as of 2026-11)
 """
 
 from __future__ import annotations
