@@ -1,137 +1,134 @@
-"""A table in memory that speaks DynamoDB's protocol, a process of its own: `python -m bench.store PORT`.
-
-The emulator of `make run` takes 15 ms of CPU for the two writes of a call, and would be all that is measured. This one
-does what the gateway's calls use and refuses the rest. One thread: nothing interleaves.
-"""
+"""`python -m bench.store`: what admission costs, in tables. `python -m bench.store PORT`: a table in memory to ask."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import os
+import platform
 import sys
-from collections.abc import Callable
-from typing import Any, TypeAlias
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from statistics import median
 
-import httptools
-import msgspec
+from bench import table
+from bench.admission import SDK, Crowd, Trips, Writes, cpu, crowds, round_trips
+from bench.gateways.base import LOAD_CORE, module_command
+from bench.processes import ROOT, Command, Running, free_port
+from bench.table import UNIT_BYTES
 
-from bench.expressions import Item, Rejected, State, change, compile_condition, compile_update
+BEGIN, END = "<!-- python -m bench.store writes this -->", "<!-- up to here -->"
+USD_PER_MILLION_UNITS = 0.625
+"""Write request unit, on demand, us-east-1: https://aws.amazon.com/dynamodb/pricing/on-demand/, as of 2026-11-22."""
 
-Wire: TypeAlias = dict[str, Any]
-_PREFIX = "com.amazonaws.dynamodb.v20120810#"
+_PAGE = ROOT / "docs" / "operations.md"
+_MOST = 64
+_SHOWN = (1, 12, 32)
 
+_CPU_NOTE = """\
+CPU of the gateway's process, user and system, with the table in a process of its own: the mean of {pairs} calls is a
+round, rounds are interleaved, a cell is the median over {rounds} rounds with the least and the greatest in brackets.
+The same ledger, the same expressions and the same answers on every row, a key with five holds in flight, no TLS."""
 
-class Failed(Exception):
-    """The answer is an error of that name, perhaps with the item as it stood."""
-
-    def __init__(self, name: str, item: Item | None = None) -> None:
-        super().__init__(name)
-        self.answer: Wire = {"__type": _PREFIX + name, "message": name, **({"Item": item} if item else {})}
-
-
-class Table:
-    """Items by their partition and sort key."""
-
-    def __init__(self) -> None:
-        self._items: dict[bytes, Item] = {}
-        self._keys: list[str] = []
-        self.operations: dict[str, Callable[[Wire], Wire]] = {
-            "CreateTable": self._create,
-            "GetItem": self._get,
-            "BatchGetItem": self._get_batch,
-            "PutItem": self._put,
-            "UpdateItem": self._update,
-        }
-
-    def _create(self, asked: Wire) -> Wire:
-        self._keys = [part["AttributeName"] for part in asked["KeySchema"]]
-        return {"TableDescription": {"TableName": asked["TableName"], "TableStatus": "ACTIVE"}}
-
-    def _place(self, item: Item) -> bytes:
-        return msgspec.json.encode([item[name] for name in self._keys])
-
-    def _get(self, asked: Wire) -> Wire:
-        item = self._items.get(self._place(asked["Key"]))
-        return {"Item": item} if item else {}
-
-    def _get_batch(self, asked: Wire) -> Wire:
-        found = {
-            name: [item for key in table["Keys"] if (item := self._items.get(self._place(key)))]
-            for name, table in asked["RequestItems"].items()
-        }
-        return {"Responses": found}
-
-    def _put(self, asked: Wire) -> Wire:
-        place = self._place(asked["Item"])
-        self._check(asked, self._items.get(place, {}))
-        self._items[place] = asked["Item"]
-        return {}
-
-    def _update(self, asked: Wire) -> Wire:
-        place = self._place(asked["Key"])
-        old = self._items.get(place, {})
-        state = self._check(asked, old)
-        changes = [each(state) for each in compile_update(asked["UpdateExpression"])]
-        item = old or asked["Key"]
-        for path, attribute in changes:
-            item = change(item, tuple(state.names.get(name, name) for name in path), attribute)
-        self._items[place] = item
-        return {"Attributes": item} if asked.get("ReturnValues") == "ALL_NEW" else {}
-
-    def _check(self, asked: Wire, item: Item) -> State:
-        """The state for the expressions of a write, where its condition holds. Raises Failed."""
-        state = State(item, asked.get("ExpressionAttributeNames", {}), asked.get("ExpressionAttributeValues", {}))
-        condition = asked.get("ConditionExpression")
-        if condition and not compile_condition(condition)(state):
-            shown = asked.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
-            raise Failed("ConditionalCheckFailedException", item if shown else None)
-        return state
+_UNITS_NOTE = """\
+Both writes of a call, while that many calls of its key are in flight, itself included. A write is billed by the size of
+the item, rounded up to whole KB, at {usd} USD a million units (on demand, us-east-1, as of 2026-11-22). The item has a
+daily, a monthly and a minute limit, and the windows of yesterday, last month and the last minutes. {steps}"""
 
 
-class Server(asyncio.Protocol):
-    def __init__(self, table: Table) -> None:
-        self._table = table
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._parser = httptools.HttpRequestParser(self)
-
-    def data_received(self, data: bytes) -> None:
-        self._parser.feed_data(data)
-
-    def on_message_begin(self) -> None:
-        self._operation, self._body = "", b""
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if name.lower() == b"x-amz-target":
-            self._operation = value.decode().partition(".")[2]
-
-    def on_body(self, body: bytes) -> None:
-        self._body += body
-
-    def on_message_complete(self) -> None:
-        status, answer = self._answer()
-        body = msgspec.json.encode(answer)
-        head = b"HTTP/1.1 %b\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: %d\r\n\r\n"
-        self._transport.write(head % (status, len(body)) + body)
-
-    def _answer(self) -> tuple[bytes, Wire]:
-        operation = self._table.operations.get(self._operation)
-        try:
-            if operation is None:
-                raise Failed("UnknownOperationException")
-            return b"200 OK", operation(msgspec.json.decode(self._body))
-        except Failed as error:
-            return b"400 Bad Request", error.answer
-        except Rejected as error:
-            return b"400 Bad Request", {"__type": f"{_PREFIX}ValidationException", "message": str(error)}
+def main(arguments: Sequence[str]) -> None:
+    asked = _parser().parse_args(arguments)
+    if asked.port is not None:
+        asyncio.run(table.serve(asked.port))
+        return
+    found = _measured(asked.rounds, asked.pairs)
+    if asked.write:
+        _PAGE.write_text(placed(_PAGE.read_text(), found))
+    print(found)
 
 
-async def main(port: int) -> None:
-    table = Table()
-    server = await asyncio.get_running_loop().create_server(lambda: Server(table), "127.0.0.1", port, backlog=1024)
-    await server.serve_forever()
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench.store", description=__doc__)
+    parser.add_argument("port", type=int, nargs="?", help="serve a table in memory there, and measure nothing")
+    parser.add_argument("--rounds", type=int, default=7, help="interleaved rounds (7)")
+    parser.add_argument("--pairs", type=int, default=300, help="reserves and settles of one round (300)")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/operations.md")
+    return parser
+
+
+def _measured(rounds: int, pairs: int) -> str:
+    port = free_port()
+    command = Command(arguments=module_command("bench.store", port), env=os.environ)
+    running = Running(command, port, core=LOAD_CORE, patience_s=30)
+    try:
+        writes = asyncio.run(cpu(port, rounds, pairs))
+    finally:
+        running.stop()
+    sections = (
+        f"Measured {datetime.now(UTC):%Y-%m-%d} on {os.cpu_count()} cores, CPython {platform.python_version()}.",
+        _cpu_table(writes),
+        _CPU_NOTE.format(pairs=pairs, rounds=rounds),
+        _trips_table(asyncio.run(round_trips())),
+        _units(asyncio.run(crowds(_MOST))),
+    )
+    return "\n\n".join(sections)
+
+
+def placed(page: str, found: str) -> str:
+    """The page with what stood between the markers replaced. Raises ValueError where it has no markers."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"The page has no place for the tables: it needs '{BEGIN}' and after it '{END}'.")
+    return f"{before}{BEGIN}\n\n{found}\n\n{END}{after}"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---", *["--:"] * (len(header) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _spread(values: Sequence[float], digits: int) -> str:
+    least, middle, greatest = (f"{value:.{digits}f}" for value in (min(values), median(values), max(values)))
+    return f"{middle} [{least} to {greatest}]"
+
+
+def _cpu_table(writes: Mapping[str, Sequence[Writes]]) -> str:
+    rows = []
+    for title, own in writes.items():
+        ratios = [mine.both_us / sdk.both_us for mine, sdk in zip(own, writes[SDK], strict=True)]
+        reserve, settle = [each.reserve_us for each in own], [each.settle_us for each in own]
+        rows.append([title, _spread(reserve, 0), _spread(settle, 0), _spread(ratios, 2)])
+    return _table(["through", "reserve, us CPU", "settle, us CPU", f"both, x {SDK}"], rows)
+
+
+def _trips_table(found: Sequence[Trips]) -> str:
+    rows = [
+        [each.title, str(each.reads()), str(each.writes_before()), str(each.writes_after()), " ".join(each.journal)]
+        for each in found
+    ]
+    return _table(["call", "reads", "writes before the provider", "writes after", "in order"], rows)
+
+
+def _units(found: Sequence[Crowd]) -> str:
+    rows = [
+        [str(each.holds), str(each.item_bytes), str(each.units), f"{each.units * USD_PER_MILLION_UNITS:.2f}"]
+        for each in found
+        if each.holds in _SHOWN
+    ]
+    note = _UNITS_NOTE.format(usd=USD_PER_MILLION_UNITS, steps=_steps(found))
+    shown = _table(["calls in flight", "item, bytes", "write units a call", "USD a million calls"], rows)
+    return f"{shown}\n\n{textwrap.fill(note, 120)}"
+
+
+def _steps(found: Sequence[Crowd]) -> str:
+    hold = found[1].item_bytes - found[0].item_bytes
+    beyond = [each.holds for each in found if each.item_bytes > UNIT_BYTES]
+    if not beyond:
+        return f"A hold takes {hold} bytes; the item stays within 1 KB up to {found[-1].holds} calls in flight."
+    return f"A hold takes {hold} bytes; from {beyond[0]} calls in flight on the item is larger than 1 KB."
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    main(sys.argv[1:])

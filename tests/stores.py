@@ -46,7 +46,6 @@ def make_claim(key: ApiKey, amount_nano: int, *, request_id: str | None = None, 
         request_id=request_id or secrets.token_hex(8),
         nonce=secrets.token_hex(8),
         amount_nano=amount_nano,
-        limits=key.limits,
         now=now,
     )
 

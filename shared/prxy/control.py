@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from prxy.pipeline.runner import Pipelines
-from prxy.store.ports import KeyAdministration, Keys
+from prxy.store.ports import KeyAdministration, Keys, TenantAdministration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlPlane:
     keys: Keys
     administration: KeyAdministration
+    tenants: TenantAdministration
     pipelines: Pipelines
     default_per_day_usd: Decimal | None
     """Daily limit of keys that are created without one."""

@@ -11,25 +11,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from msgspec import structs
-
-from prxy.adaptation import adapt
 from prxy.canonical.errors import ProviderError
 from prxy.canonical.loss import Loss
 from prxy.canonical.parts import Inline, Wire
 from prxy.canonical.request import ChatRequest
 from prxy.canonical.response import ChatResponse
-from prxy.catalog import ModelCard
-from prxy.formats.base import Format, encode_json
-from prxy.gateway import Gateway
+from prxy.gateway import Gateway, Plan
 from prxy.money.bound import media_of
-from prxy.money.payment import Payment
+from prxy.money.payment import admit
 from prxy.pipeline.base import Call, Step
-from prxy.providers.base import Speaks, build_request, signed
+from prxy.planning import Means, make_plan
+from prxy.providers.base import Speaks, signed
 from prxy.providers.calling import call_provider
 from prxy.providers.errors import attributed, error_from_reply
-from prxy.providers.transport import HttpRequest
-from prxy.recall import recall
 from prxy.routing import Target, route, tongue
 from prxy.store.records import Claim, Hold
 from prxy.upstream import decode_object
@@ -56,18 +50,6 @@ class _Counter(NamedTuple):
     parse_count: Callable[[Wire], int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Question:
-    call: Call
-    target: Target
-    card: ModelCard
-    format: Format
-    request: ChatRequest
-    """As adapted to the target; what the body was rendered from."""
-    losses: tuple[Loss, ...]
-    http: HttpRequest
-
-
 async def count(call: Call, steps: Sequence[Step], gateway: Gateway, deadline_s: float) -> Counted:
     """Count the prompt of a call. `deadline_s`: seconds that are left for it. Raises GatewayError.
 
@@ -78,18 +60,22 @@ async def count(call: Call, steps: Sequence[Step], gateway: Gateway, deadline_s:
     call = call if isinstance(guarded, ChatResponse) else guarded
     target = route(call.request.model, gateway.providers, call.provider_key)
     counter = _counter(target.provider.row.speaks, call.request.format) if goes_out else None
-    question = await _question(call, target, counter, gateway, deadline_s)
+    plan = await _plan(call, target, counter, gateway, deadline_s)
     if counter is None:
-        tokens = _estimate(question.request, question.http.body)
-        return Counted(call=call, target=target, losses=question.losses, tokens=tokens)
-    return await _admitted(question, counter, gateway)
+        return Counted(call=call, target=target, losses=plan.losses, tokens=_estimate(plan.request, plan.http.body))
+    return await _admitted(call, plan, counter, gateway)
 
 
 def _counter(speaks: Sequence[Speaks], client_format: str) -> _Counter | None:
     """The provider's counter: the one of the client's own wire where there is one, else the first."""
     found = [
         _Counter(
-            replace(each, path=each.count_path, format=replace(each.format, render_request=counting.render_request)),
+            replace(
+                each,
+                path=each.count_path,
+                format=replace(each.format, render_request=counting.render_request),
+                whole_up_to_tokens=None,
+            ),
             counting.parse_count,
         )
         for each in speaks
@@ -99,33 +85,12 @@ def _counter(speaks: Sequence[Speaks], client_format: str) -> _Counter | None:
     return next(own, found[0] if found else None)
 
 
-async def _question(
-    call: Call, target: Target, counter: _Counter | None, gateway: Gateway, deadline_s: float
-) -> _Question:
+async def _plan(call: Call, target: Target, counter: _Counter | None, gateway: Gateway, seconds: float) -> Plan:
     """What is counted, in the words of the target."""
-    provider = target.provider
-    card = gateway.catalog.card(provider.row.name, target.model)
-    speaks = counter.speaks if counter else tongue(provider.row.speaks, call.request.format, card)
-    adapted = adapt(
-        structs.replace(call.request, model=target.model), card, speaks.format.name, speaks.format.tool_names
-    )
-    request = adapted.request
-    if speaks.signs and request.format != speaks.format.name:
-        request = await recall(request, call.key.tenant, gateway.memory)
-    rendered = speaks.format.render_request(request)
-    http = build_request(
-        provider,
-        speaks,
-        target.model,
-        credential=target.credential,
-        headers=rendered.headers,
-        body=encode_json(rendered.body),
-        deadlines=gateway.deadlines.within(deadline_s),
-    )
-    losses = adapted.losses + rendered.losses
-    return _Question(
-        call=call, target=target, card=card, format=speaks.format, request=request, losses=losses, http=http
-    )
+    provider = target.provider.row
+    card = gateway.catalog.card(provider.name, target.model)
+    speaks = counter.speaks if counter else tongue(provider.speaks, call.request.format, card)
+    return await make_plan(call, target, speaks, gateway, Means(seconds, None))
 
 
 def _estimate(request: ChatRequest, body: bytes) -> int:
@@ -136,42 +101,49 @@ def _estimate(request: ChatRequest, body: bytes) -> int:
     return -(-max(0, len(body) - encoded) // BYTES_PER_TOKEN) + MEDIA_TOKENS * len(media)
 
 
-async def _admitted(question: _Question, counter: _Counter, gateway: Gateway) -> Counted:
+async def _admitted(call: Call, plan: Plan, counter: _Counter, gateway: Gateway) -> Counted:
     """Ask the provider under a hold of nothing: a count is free, but not for revoked keys nor beyond a rate."""
-    call = question.call
-    claim = Claim(request_id=call.id, nonce=secrets.token_hex(8), amount_nano=0, limits=call.limits, now=call.now)
-    payment = Payment(gateway.ledger, await gateway.ledger.reserve(call.key, claim), question.card)
+    claim = Claim(
+        request_id=call.id,
+        nonce=secrets.token_hex(8),
+        amount_nano=0,
+        now=call.now,
+        limits=call.asked,
+        tenant=call.tenant,
+    )
+    payment = await admit(gateway.ledger, call.key, claim, plan.card)
     try:
-        body = await _ask(question, gateway)
-        tokens = _parsed(body, question, counter)
+        body = await _ask(plan, gateway)
+        tokens = _parsed(body, plan, counter)
     finally:
         await payment.release()
         await payment.written()
     return Counted(
         call=call,
-        target=question.target,
-        losses=question.losses,
+        target=plan.target,
+        losses=plan.losses,
         tokens=tokens,
-        verbatim=body if question.format.name == call.request.format else None,
+        verbatim=body if plan.format.name == call.request.format else None,
         hold=payment.hold,
     )
 
 
-async def _ask(question: _Question, gateway: Gateway) -> bytes:
+async def _ask(plan: Plan, gateway: Gateway) -> bytes:
     """The provider's answer. Raises what went wrong with it."""
-    target = question.target
-    http = await signed(target.provider, question.http, target.credential)
+    target = plan.target
+    http = await signed(target.provider, plan.http, target.credential)
     reply = await call_provider(gateway.transport_of(target.provider), http)
     try:
         if reply.status >= 300:
-            raise await error_from_reply(reply, target.provider.row.name, question.format, target.credential)
+            raise await error_from_reply(reply, target.provider.row.name, plan.format, target.credential)
         return await reply.read()
     finally:
         await reply.aclose()
 
 
-def _parsed(body: bytes, question: _Question, counter: _Counter) -> int:
+def _parsed(body: bytes, plan: Plan, counter: _Counter) -> int:
+    target = plan.target
     try:
         return counter.parse_count(decode_object(body))
     except ProviderError as error:
-        raise attributed(error, question.target.provider.row.name, question.target.credential) from error
+        raise attributed(error, target.provider.row.name, target.credential) from error

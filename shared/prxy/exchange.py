@@ -2,35 +2,25 @@
 
     claim -> before-hooks -> route -> adapt -> render -> reserve -> provider -> filters -> settle -> after-hooks -> end
 
+`asking` goes from the route to the provider, for each target in turn; `reply` does the rest.
+
 Streamed, buffered, cached and failed calls all pass here: a buffered answer is a fold of the same events.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncGenerator, Sequence
 
-from msgspec import structs
-
-from prxy.adaptation import adapt
-from prxy.canonical.errors import GatewayError, ProviderConnectionFailed
-from prxy.canonical.request import ChatRequest
+from prxy.asking import Asking
+from prxy.canonical.errors import GatewayError
 from prxy.canonical.response import ChatResponse
 from prxy.canonical.stream import unfold
-from prxy.formats.base import encode_json
-from prxy.gateway import Gateway, Plan
+from prxy.gateway import Gateway
 from prxy.idempotency import attempting
-from prxy.money.payment import Payment, affordable, worst_case
 from prxy.pipeline.base import Call, Outcome, Step
 from prxy.pipeline.runner import Run
-from prxy.providers.base import Speaks, build_request, signed
-from prxy.providers.calling import call_provider
-from prxy.providers.errors import error_from_reply
-from prxy.recall import recall
-from prxy.reply import Admitted, Reply
-from prxy.routing import Target, route, tongue
-from prxy.store.records import Claim
-from prxy.upstream import Batch, read_stream, read_whole
+from prxy.reply import Reply
+from prxy.upstream import Batch
 
 
 async def exchange(call: Call, steps: Sequence[Step], gateway: Gateway, deadline_s: float) -> Reply:
@@ -67,81 +57,8 @@ async def _replay(answer: ChatResponse) -> AsyncGenerator[Batch, None]:
     yield tuple(unfold(answer))
 
 
-async def _admitted(call: Call, run: Run, gateway: Gateway, deadline_s: float) -> Reply:
-    """Route, adapt, render and pay for a call that goes to a provider."""
-    target = route(call.request.model, gateway.providers, call.provider_key)
-    plan = await _plan(call, target, gateway, deadline_s)
-    claim = Claim(
-        request_id=call.id,
-        nonce=secrets.token_hex(8),
-        amount_nano=worst_case(plan.card, plan.request, plan.http.body, call.limits),
-        limits=call.limits,
-        now=call.now,
-    )
-    payment = Payment(gateway.ledger, await gateway.ledger.reserve(call.key, claim), plan.card)
-    return Reply(call, run, gateway, _ask(plan, payment, gateway), Admitted(plan, payment))
-
-
-async def _plan(call: Call, target: Target, gateway: Gateway, deadline_s: float) -> Plan:
-    """What will be sent, in the words of the target."""
-    card = gateway.catalog.card(target.provider.row.name, target.model)
-    speaks = tongue(target.provider.row.speaks, call.request.format, card)
-    adapted = adapt(
-        structs.replace(call.request, model=target.model), card, speaks.format.name, speaks.format.tool_names
-    )
-    request = _streamed_if_long(affordable(adapted.request, card, call.limits), speaks)
-    if speaks.signs and request.format != speaks.format.name:
-        request = await recall(request, call.key.tenant, gateway.memory)
-    rendered = speaks.format.render_request(request)
-    http = build_request(
-        target.provider,
-        speaks,
-        target.model,
-        credential=target.credential,
-        stream=request.stream,
-        headers=rendered.headers,
-        body=encode_json(rendered.body),
-        deadlines=gateway.deadlines.within(deadline_s),
-    )
-    return Plan(
-        target=target,
-        card=card,
-        format=speaks.format,
-        request=request,
-        losses=adapted.losses + rendered.losses,
-        filter=adapted.filter,
-        http=await signed(target.provider, http, target.credential),
-        chosen_output_limit=_chosen_limit(call, request),
-    )
-
-
-def _streamed_if_long(request: ChatRequest, speaks: Speaks) -> ChatRequest:
-    """An answer that may take longer than a provider keeps a silent connection is streamed here and assembled."""
-    limit, most = request.sampling.max_output_tokens, speaks.whole_up_to_tokens
-    return structs.replace(request, stream=request.stream or bool(most and limit and limit > most))
-
-
-def _chosen_limit(call: Call, sent: ChatRequest) -> int | None:
-    """The output limit that goes to the provider, where it is not the client's own."""
-    limit = sent.sampling.max_output_tokens
-    return limit if limit != call.request.sampling.max_output_tokens else None
-
-
-async def _ask(plan: Plan, payment: Payment, gateway: Gateway) -> AsyncGenerator[Batch, None]:
-    """Send the request and give the events of the reply. Raises what went wrong before the reply began."""
-    provider = plan.target.provider
-    try:
-        reply = await call_provider(gateway.transport_of(provider), plan.http)
-    except ProviderConnectionFailed:
-        await payment.release()
-        raise
-    try:
-        if reply.status >= 300:
-            error = await error_from_reply(reply, provider.row.name, plan.format, plan.target.credential)
-            await payment.release()
-            raise error
-        streamed = plan.format.framing.media_type in reply.headers.get("content-type", "").lower()
-        async for batch in read_stream(reply, plan.format) if streamed else read_whole(reply, plan.format):
-            yield batch
-    finally:
-        await reply.aclose()
+async def _admitted(call: Call, run: Run, gateway: Gateway, seconds: float) -> Reply:
+    """A call that goes to a provider, planned and paid for."""
+    asking = Asking(call, gateway, seconds)
+    await asking.begin()
+    return Reply(call, run, gateway, asking.batches(), asking)

@@ -14,7 +14,7 @@ from prxy.pipeline.runner import Pipelines
 from prxy.providers.base import ConfiguredProvider
 from prxy.providers.transport import Deadlines, HttpRequest, Transport
 from prxy.routing import Target
-from prxy.store.ports import Idempotency, Keys, Ledger, ReasoningMemory
+from prxy.store.ports import Idempotency, Keys, Ledger, ReasoningMemory, Tenants
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,7 @@ class Gateway:
     providers: Mapping[str, ConfiguredProvider]
     catalog: Catalog
     keys: Keys
+    tenants: Tenants
     ledger: Ledger
     memory: ReasoningMemory
     idempotency: Idempotency

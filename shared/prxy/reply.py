@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
-from typing import NamedTuple
 
 from msgspec import structs
 
+from prxy.asking import Asking
 from prxy.canonical.errors import GatewayError, ProviderError, ProviderStreamInterrupted
 from prxy.canonical.events import StreamError, StreamEvent, StreamStart
 from prxy.canonical.response import ChatResponse
@@ -28,13 +28,6 @@ from prxy.upstream import Batch
 Source = AsyncGenerator[Batch, None]
 
 
-class Admitted(NamedTuple):
-    """A call that was paid for in advance, and what will be sent for it."""
-
-    plan: Plan
-    payment: Payment
-
-
 class Reply:
     """One answer. `batches` may be asked once; the other members are complete when it has ended."""
 
@@ -44,11 +37,11 @@ class Reply:
         run: Run,
         gateway: Gateway,
         source: Source,
-        admitted: Admitted | None = None,
+        asking: Asking | None = None,
     ) -> None:
         self.call = call
-        self.plan = admitted.plan if admitted else None
-        self.payment = admitted.payment if admitted else None
+        self.asking = asking
+        """How its provider is asked, None where none is."""
         self.cached_by = run.answered_by
         """Name of the module that answered in the provider's place."""
         self.model = self.plan.target.model if self.plan else call.request.model
@@ -59,6 +52,15 @@ class Reply:
         self._fold, self._meter = Fold(), Meter()
         self._error: GatewayError | None = None
         self._concluded = False
+
+    @property
+    def plan(self) -> Plan | None:
+        """What is sent, or was sent last."""
+        return self.asking.plan if self.asking else None
+
+    @property
+    def payment(self) -> Payment | None:
+        return self.asking.payment if self.asking else None
 
     @property
     def replayed(self) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from prxy.api.app import create_app
 from prxy.api.http import App
@@ -13,6 +15,7 @@ from prxy.api.routes import RENDER_ERROR, ROUTES
 from prxy.catalog import Catalog
 from prxy.control import ControlPlane
 from prxy.gateway import Gateway
+from prxy.housekeeping import Housekeeping
 from prxy.logs import log_as_json
 from prxy.modules import MODULES
 from prxy.pipeline.base import Ports
@@ -27,13 +30,22 @@ from prxy.providers.compatible import compatible_row
 from prxy.providers.lean import LeanTransport
 from prxy.providers.transport import Transport
 from prxy.settings import AwsSettings, ConfigurationError, Settings, from_environment
+from prxy.store.accounts import DynamoKeys, DynamoTenants
 from prxy.store.cache import DynamoResponseCache
 from prxy.store.dynamodb import Address, make_table
 from prxy.store.idempotency import DynamoIdempotency
-from prxy.store.keys import DynamoKeyAdministration, DynamoKeys
+from prxy.store.keys import DynamoKeyAdministration
 from prxy.store.ledger import DynamoLedger
 from prxy.store.reasoning import DynamoReasoningMemory
+from prxy.store.schema import tenant_at
+from prxy.store.sharing import SharedLedger
 from prxy.store.table import Table
+from prxy.store.tenants import DynamoTenantAdministration
+
+
+class WaysOut(NamedTuple):
+    to_store: Transport
+    to_providers: Transport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +54,7 @@ class Planes:
 
     data: Gateway
     control: ControlPlane
+    house: Housekeeping
     table: Table
     transports: tuple[Transport, ...]
 
@@ -50,13 +63,12 @@ class Planes:
             await transport.aclose()
 
 
-def wire(settings: Settings, store_credentials: Credentials | None = None) -> Planes:
+def wire(settings: Settings, store_credentials: Credentials | None = None, ways: WaysOut | None = None) -> Planes:
     """Put everything together. Opens no connection. Raises ConfigurationError.
 
-    `store_credentials`: those of an embedded store, which are nobody's at AWS.
+    `store_credentials`: those of an embedded store, which are nobody's at AWS. `ways`: for whoever watches what leaves.
     """
-    to_store = LeanTransport()
-    to_providers = _provider_transport(settings)
+    to_store, to_providers = ways or WaysOut(LeanTransport(), _provider_transport(settings))
     credentials = _credentials(settings.aws, to_store)
     table = make_table(
         settings.table,
@@ -65,14 +77,15 @@ def wire(settings: Settings, store_credentials: Credentials | None = None) -> Pl
         FixedCredentials(store_credentials) if store_credentials else _store_credentials(credentials),
         patience=settings.store_timeout_s,
     )
-    keys = DynamoKeys(table)
+    stores = _Stores(table)
     pipelines = Pipelines(MODULES, Ports(response_cache=DynamoResponseCache(table)), settings.pipeline)
     gateway = Gateway(
         pipelines=pipelines,
         providers=_providers(settings, credentials, to_store),
         catalog=Catalog(),
-        keys=keys,
-        ledger=DynamoLedger(table, remember=keys.remember),
+        keys=stores.keys,
+        tenants=stores.tenants,
+        ledger=SharedLedger(stores.of_keys, stores.of_tenants),
         memory=DynamoReasoningMemory(table),
         idempotency=DynamoIdempotency(table),
         transport_of=lambda provider: provider.row.transport or to_providers,
@@ -80,14 +93,41 @@ def wire(settings: Settings, store_credentials: Credentials | None = None) -> Pl
         keepalive_s=settings.keepalive_s,
         clock=time.time,
     )
-    control = ControlPlane(
-        keys=keys,
-        administration=DynamoKeyAdministration(table),
+    control = _control(settings, stores, pipelines)
+    house = _house(stores)
+    return Planes(data=gateway, control=control, house=house, table=table, transports=(to_store, to_providers))
+
+
+class _Stores:
+    """Accounts, over one table."""
+
+    def __init__(self, table: Table) -> None:
+        self.keys, self.tenants = DynamoKeys(table), DynamoTenants(table)
+        self.of_keys = DynamoLedger(table, remember=self.keys.remember)
+        self.of_tenants = DynamoLedger(table, at=tenant_at, remember=self.tenants.remember)
+        self.key_administration = DynamoKeyAdministration(table)
+        self.tenant_administration = DynamoTenantAdministration(table)
+
+
+def _control(settings: Settings, stores: _Stores, pipelines: Pipelines) -> ControlPlane:
+    return ControlPlane(
+        keys=stores.keys,
+        administration=stores.key_administration,
+        tenants=stores.tenant_administration,
         pipelines=pipelines,
         default_per_day_usd=settings.default_per_day_usd,
         clock=time.time,
     )
-    return Planes(data=gateway, control=control, table=table, transports=(to_store, to_providers))
+
+
+def _house(stores: _Stores) -> Housekeeping:
+    return Housekeeping(
+        keys=stores.key_administration,
+        tenants=stores.tenant_administration,
+        of_keys=stores.of_keys,
+        of_tenants=stores.of_tenants,
+        clock=time.time,
+    )
 
 
 def _secret(name: str, arn: str, credentials: CredentialSource, to_aws: Transport) -> SecretKey:
@@ -182,3 +222,17 @@ def control_plane() -> App:
     from prxy.api.control.app import create_control_app  # noqa: PLC0415  # FastAPI stays out of the data plane
 
     return create_app([], RENDER_ERROR, create_control_app(_planes().control))
+
+
+def keep_house() -> dict[str, int]:
+    """One round of housekeeping, for the function that runs by the clock."""
+    log_as_json()
+
+    async def once() -> int:
+        planes = wire(from_environment(PROVIDERS))
+        try:
+            return await planes.house.sweep()
+        finally:
+            await planes.aclose()
+
+    return {"forfeited": asyncio.run(once())}

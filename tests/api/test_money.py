@@ -161,3 +161,77 @@ def test_a_revoked_key_is_refused_by_the_next_call(gateway: Running) -> None:
     assert gateway.admin("DELETE", f"/v1/keys/{made['id']}").status_code == 204
 
     assert gateway.chat(ask, authorization=bearer).status_code == 401
+
+
+def test_what_is_left_of_a_day_still_buys_a_shorter_answer(gateway: Running, upstream: Upstream) -> None:
+    """Most of the day is spent: a limit chosen for a whole day would not fit any more."""
+    team = gateway.make_key(limits={"per_day_usd": "0.003"})
+    ask = {name: value for name, value in ASK.items() if name != "max_tokens"}
+    key = upstream.put("what-is-left", answer())
+
+    replies = [gateway.chat(ask, x_provider_key=key, authorization=f"Bearer {team}") for _ in range(7)]
+
+    served = [reply for reply in replies if reply.status_code == 200]
+    caps = [int(reply.headers["x-prxy-max-tokens"]) for reply in served]
+    assert len(served) >= 4
+    assert caps == sorted(caps, reverse=True)
+    assert caps[-1] < caps[0]
+    assert [reply.json()["error"]["code"] for reply in replies[len(served) :]] == ["cost_limit_per_day"] * (
+        7 - len(served)
+    )
+
+
+def test_a_tenants_budget_holds_over_all_of_its_keys(gateway: Running, upstream: Upstream) -> None:
+    budget = {"limits": {"per_day_usd": "0.002"}}
+    made = gateway.admin("PUT", "/v1/tenants/frugal", budget)
+    keys = [gateway.make_key(tenant="frugal", limits={"per_day_usd": "1"}) for _ in range(2)]
+    fixture = upstream.put("frugal", answer())
+
+    replies = [
+        gateway.chat(ASK, x_provider_key=fixture, authorization=f"Bearer {key}") for _ in range(4) for key in keys
+    ]
+
+    refused = [reply.json()["error"] for reply in replies if reply.status_code == 429]
+    assert made.json()["limits"]["per_day_usd"] == "0.002"
+    assert 1 <= len(upstream.asked[fixture]) <= 4
+    assert len(refused) == 8 - len(upstream.asked[fixture])
+    assert {error["code"] for error in refused} == {"cost_limit_per_day"}
+    assert "tenant's" in refused[0]["message"]
+
+
+def test_a_budget_that_warns_lets_calls_go_on(gateway: Running, upstream: Upstream) -> None:
+    gateway.admin("PUT", "/v1/tenants/lavish", {"mode": "warn", "limits": {"per_day_usd": "0.0005"}})
+    key = gateway.make_key(tenant="lavish")
+    fixture = upstream.put("lavish", answer())
+
+    replies = [gateway.chat(ASK, x_provider_key=fixture, authorization=f"Bearer {key}") for _ in range(3)]
+
+    assert [reply.status_code for reply in replies] == [200] * 3
+    assert replies[-1].headers["x-prxy-budget-warning"] == "true"
+
+
+def test_an_unknown_price_is_refused_under_a_tenants_limit(gateway: Running, upstream: Upstream) -> None:
+    gateway.admin("PUT", "/v1/tenants/careful", {"limits": {"per_month_usd": "5"}})
+    key = gateway.make_key(tenant="careful")
+    fixture = upstream.put("careful", answer())
+
+    refused = gateway.chat(
+        {**ASK, "model": "openai/unheard-of-model"}, x_provider_key=fixture, authorization=f"Bearer {key}"
+    )
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "model_price_unknown")
+    assert upstream.asked[fixture] == []
+
+
+def test_budgets_of_tenants_are_an_admins_business(gateway: Running) -> None:
+    gateway.admin("PUT", "/v1/tenants/listed", {"mode": "off"})
+
+    ordinary = gateway.http.get("/v1/tenants", headers={"authorization": f"Bearer {gateway.api_key}"})
+    listed = gateway.admin("GET", "/v1/tenants").json()["data"]
+    wrong = gateway.admin("PUT", "/v1/tenants/listed", {"mode": "perhaps"})
+    nobody = gateway.admin("GET", "/v1/tenants/nobody")
+
+    assert (ordinary.status_code, ordinary.json()["error"]["code"]) == (403, "admin_required")
+    assert [each["mode"] for each in listed if each["id"] == "listed"] == ["off"]
+    assert (wrong.status_code, wrong.json()["error"]["param"]) == (400, "mode")
+    assert nobody.status_code == 404

@@ -25,6 +25,7 @@ INFERENCE = {
 STREAMING = "/2021-11-15/functions/${{{}.Arn}}/response-streaming-invocations"
 BUFFERED = "/2015-03-31/functions/${{{}.Arn}}/invocations"
 WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
+BY_THE_CLOCK = {"HousekeepingFunction"}
 
 
 def test_every_inference_route_streams_for_fifteen_minutes(translated: Translated) -> None:
@@ -53,7 +54,7 @@ def test_every_function_serves_and_every_folder_is_one(translated: Translated) -
     used = {re.findall(r"\$\{(\w+)\.Arn\}", one["uri"]["Fn::Sub"])[0] for one in translated.methods.values()}
     folders = {function.folder.name for function in read_template(ROOT / "template.yaml").functions.values()}
 
-    assert used == set(translated.of("AWS::Lambda::Function"))
+    assert used | BY_THE_CLOCK == set(translated.of("AWS::Lambda::Function"))
     assert folders == {path.parent.name for path in ROOT.glob("functions/*/app.py")}
 
 
@@ -138,6 +139,8 @@ def test_functions_may_do_no_more_to_the_table_than_they_need(translated: Transl
         "ModelsRole": {"GetItem"},
         "PipelineRole": {"GetItem"},
         "KeysRole": {"GetItem", "BatchGetItem", "PutItem", "UpdateItem", "Query"},
+        "TenantsRole": {"GetItem", "BatchGetItem", "PutItem", "UpdateItem", "Query"},
+        "HousekeepingRole": {"GetItem", "BatchGetItem", "UpdateItem", "Query"},
     }
 
 
@@ -187,10 +190,12 @@ def test_no_secret_is_in_the_environment(translated: Translated) -> None:
         assert not {name for name in names if name.endswith(("_API_KEY", "_SECRET", "_TOKEN", "_PASSWORD"))}
 
 
-def test_api_gateway_may_call_a_function_from_its_own_routes_only(translated: Translated) -> None:
+def test_functions_are_called_by_their_own_routes_or_clock_only(translated: Translated) -> None:
     permissions = translated.of("AWS::Lambda::Permission").values()
+    by_events = {one["FunctionName"]["Ref"] for one in permissions if one["Principal"] == "events.amazonaws.com"}
 
-    assert {one["Principal"] for one in permissions} == {"apigateway.amazonaws.com"}
+    assert {one["Principal"] for one in permissions} == {"apigateway.amazonaws.com", "events.amazonaws.com"}
+    assert by_events == BY_THE_CLOCK
     assert all("SourceArn" in one for one in permissions)
 
 

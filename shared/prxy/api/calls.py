@@ -63,7 +63,7 @@ class Door:
             now=int(now),
             key=key,
             request=structs.replace(request, headers=self._forwarded(headers)),
-            limits=key.limits,
+            tenant=await gateway.tenants.find(key.tenant),
             provider_key=provider_key(headers),
             once=_once(headers, key, scope["path"], body),
         )

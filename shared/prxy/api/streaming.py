@@ -157,12 +157,18 @@ def _headers(reply: Reply, format_: Format) -> dict[str, str]:
             headers["x-prxy-warnings"] = join(format_.fields.get(loss.field, loss.field) for loss in plan.losses)
         if plan.chosen_output_limit is not None:
             headers["x-prxy-max-tokens"] = str(plan.chosen_output_limit)
-    return headers | (rate_headers(reply.call, reply.payment.hold) if reply.payment else {})
+    return headers | (admission_headers(reply.call, reply.payment.hold) if reply.payment else {})
 
 
-def rate_headers(call: Call, hold: Hold) -> dict[str, str]:
+def admission_headers(call: Call, hold: Hold) -> dict[str, str]:
+    """What a client is told of the limits that it was admitted under."""
+    warning = {"x-prxy-budget-warning": "true"} if hold.shared is not None and hold.shared.warned else {}
+    return warning | _rate_headers(call, hold)
+
+
+def _rate_headers(call: Call, hold: Hold) -> dict[str, str]:
     """How many requests the key has left in this minute; nothing where it has no such limit."""
-    limit = call.limits.requests_per_minute
+    limit = call.key.limits.requests_per_minute
     if limit is None:
         return {}
     return {
@@ -174,7 +180,7 @@ def rate_headers(call: Call, hold: Hold) -> dict[str, str]:
 
 def _cost(reply: Reply) -> str:
     """USD as a decimal string; `unknown` where no price is known, 0 where no provider was called."""
-    if reply.payment is None:
+    if reply.asking is None:
         return "0"
-    nano = reply.payment.cost_nano
+    nano = reply.asking.cost_nano
     return "unknown" if nano is None else usd_from_nano(nano)

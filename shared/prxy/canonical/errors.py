@@ -153,9 +153,12 @@ class CostLimitExceeded(GatewayError):
     status = 429
     should_retry = False
 
-    def __init__(self, window: str, *, limit: str, spent: str, estimated: str, resets_at: str | None = None) -> None:
+    def __init__(  # noqa: PLR0913  # each is one field of the error, by keyword
+        self, window: str, *, limit: str, spent: str, estimated: str, resets_at: str | None = None, whose: str = "key"
+    ) -> None:
         super().__init__(
-            f"This call may cost up to ${estimated}; ${spent} of the ${limit} per {window} are spent or reserved. "
+            f"This call may cost up to ${estimated}; ${spent} of the {whose}'s ${limit} per {window} are spent or "
+            f"reserved. "
             f"Lower max_tokens, shorten the input, or raise the limit."
             + (f" The limit resets at {resets_at}." if resets_at else ""),
             code=f"cost_limit_per_{window}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import socket
 import sys
 from contextlib import ExitStack
@@ -13,6 +14,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from prxy.canonical.errors import StoreUnavailable
+from prxy.housekeeping import Housekeeping
 from prxy.local import dynamodb
 from prxy.local.keys import LocalKeys, local_keys, seed
 from prxy.logs import log_as_json
@@ -26,8 +28,11 @@ EMBEDDED_TIMEOUT_S = 30.0
 """The embedded store answers one request after another, so a burst has to queue."""
 MAX_HEAD_BYTES = 64 * 1024
 LAST_WRITES_S = 5.0
+SWEEP_EVERY_S = 3600.0
 _NO_TABLE = "The table does not answer. Check AWS_ENDPOINT_URL_DYNAMODB and PRXY_TABLE."
 _HEAD_TOO_LARGE = "The head of the request is too large."
+
+_log = logging.getLogger(__name__)
 
 
 def serve_here(host: str, port: int) -> None:
@@ -65,9 +70,7 @@ async def _serve(
         await planes.table.create_table(TABLE)
         await seed(keys, planes.control.administration, int(planes.control.clock()))
     except StoreUnavailable as error:
-        raise ConfigurationError(
-            "The table does not answer. Check AWS_ENDPOINT_URL_DYNAMODB and PRXY_TABLE."
-        ) from error
+        raise ConfigurationError(_NO_TABLE) from error
     config = uvicorn.Config(
         local_app(planes),
         http=_BoundedHead,
@@ -84,6 +87,16 @@ async def _serve(
         await server.serve(sockets=[listening])
     finally:
         await planes.aclose()
+
+
+async def _keep_house(house: Housekeeping) -> None:
+    """What runs by the clock in the cloud."""
+    while True:
+        await asyncio.sleep(SWEEP_EVERY_S)
+        try:
+            await house.sweep()
+        except StoreUnavailable as error:
+            _log.warning("housekeeping_failed", extra={"error_code": error.code})
 
 
 class _BoundedHead(HttpToolsProtocol):
@@ -120,17 +133,19 @@ class _Announcing(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config, planes: Planes, keys: LocalKeys) -> None:
         super().__init__(config)
-        self._keys = keys
+        self._keys, self._house = keys, planes.house
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Calls that the end of the grace cut off still write what they cost; then the signal is raised again."""
         await super().shutdown(sockets)
+        self._housekeeping.cancel()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         if others:
             await asyncio.wait(others, timeout=LAST_WRITES_S)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._housekeeping = asyncio.create_task(_keep_house(self._house))
         assert sockets
         host, port = sockets[0].getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

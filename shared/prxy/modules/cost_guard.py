@@ -31,14 +31,14 @@ class CostGuard(Module):
         self._options = options
 
     async def before(self, call: Call) -> Call:
-        options, limits = self._options, call.limits
+        options, limits = self._options, call.asked
         tighter = structs.replace(
             limits,
             per_request_nano=_least(limits.per_request_nano, options.per_request),
             per_day_nano=_least(limits.per_day_nano, options.per_day),
             per_month_nano=_least(limits.per_month_nano, options.per_month),
         )
-        return structs.replace(call, limits=tighter)
+        return structs.replace(call, asked=tighter)
 
 
 def _checked(usd: Decimal) -> int:

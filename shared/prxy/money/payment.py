@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+from contextlib import suppress
 
 from msgspec import structs
 
-from prxy.canonical.errors import InvalidRequest, StoreUnavailable
+from prxy.canonical.errors import CostLimitExceeded, InvalidRequest, StoreUnavailable
 from prxy.canonical.request import ChatRequest
 from prxy.canonical.response import Usage
 from prxy.catalog import ModelCard
 from prxy.money.bound import bound_nano, fit_output_cap
 from prxy.money.prices import cost_nano
+from prxy.money.usd import nano_from_usd
 from prxy.store.ports import Ledger
-from prxy.store.records import Hold, Limits
+from prxy.store.records import ApiKey, Claim, Hold, Limits
 
 SETTLE_HOLDS_S = 1.0
 """How long the terminal event may wait for the ledger; the write itself goes on behind it."""
-
-_log = logging.getLogger(__name__)
 
 
 class Payment:
@@ -60,18 +59,34 @@ class Payment:
         await asyncio.wait({self._writing}, timeout=SETTLE_HOLDS_S)
 
     async def _write(self, actual_nano: int | None) -> None:
-        try:
+        """Where that fails, the ledger has logged it, and forfeits the hold later: the client has its answer."""
+        with suppress(StoreUnavailable):
             await self._ledger.settle(self.hold, actual_nano)
-        except StoreUnavailable:
-            _log.error(
-                "settle_failed",
-                extra={"rid": self.hold.rid, "reserved_nano": self.hold.amount_nano, "actual_nano": actual_nano},
-            )
 
     async def written(self) -> None:
         """Wait until the ledger has the end of this call, however long its retries take."""
         if self._writing is not None:
             await self._writing
+
+
+async def admit(ledger: Ledger, key: ApiKey, claim: Claim, card: ModelCard) -> Payment:
+    """Hold the amount. Given up while the store is asked, the hold goes back: nobody would ever settle it.
+
+    Raises as `Ledger.reserve` does.
+    """
+    holding = asyncio.ensure_future(ledger.reserve(key, claim))
+    try:
+        return Payment(ledger, await asyncio.shield(holding), card)
+    except asyncio.CancelledError:
+        payment = Payment(ledger, await holding, card)
+        await payment.release()
+        await payment.written()
+        raise
+
+
+def left_nano(refusal: CostLimitExceeded) -> int:
+    """What the limit that refused a call has left for it."""
+    return nano_from_usd(refusal.details["limit"]) - nano_from_usd(refusal.details["spent"])
 
 
 def worst_case(card: ModelCard, request: ChatRequest, body: bytes, limits: Limits) -> int:
@@ -99,12 +114,11 @@ def _unpriced(card: ModelCard, model: str) -> InvalidRequest:
     )
 
 
-def affordable(request: ChatRequest, card: ModelCard, limits: Limits) -> ChatRequest:
-    """Cap the output under a USD limit where the client did not: the model's maximum, or what the limit affords."""
-    if not limits.money or request.sampling.max_output_tokens is not None:
+def affordable(request: ChatRequest, card: ModelCard, available_nano: int | None) -> ChatRequest:
+    """Cap the output under a USD limit where the client did not: the model's maximum, or what the amount affords."""
+    if available_nano is None or request.sampling.max_output_tokens is not None:
         return request
-    caps = [x for x in (limits.per_request_nano, limits.per_day_nano, limits.per_month_nano) if x is not None]
-    cap = fit_output_cap(card, request, min(caps))
+    cap = fit_output_cap(card, request, available_nano)
     if cap is None:
         return request
     return structs.replace(request, sampling=structs.replace(request.sampling, max_output_tokens=cap))

@@ -13,7 +13,7 @@ from prxy.canonical.request import ChatRequest
 from prxy.canonical.response import ChatResponse
 from prxy.canonical.stream import EventFilter
 from prxy.store.ports import ResponseCache
-from prxy.store.records import ApiKey, Limits, Once
+from prxy.store.records import NO_LIMITS, ApiKey, Limits, Once, Tenant
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -25,12 +25,22 @@ class Call(Struct, frozen=True, kw_only=True):
     """Epoch seconds at which it arrived."""
     key: ApiKey
     request: ChatRequest
-    limits: Limits
-    """The key's limits; a module may tighten, never widen them."""
+    tenant: Tenant | None = None
+    """The budget that all keys of the tenant share, None where there is none."""
+    asked: Limits = NO_LIMITS
+    """What modules ask for beside the limits of key and tenant, which nothing can widen."""
+    targets: tuple[str, ...] = ()
+    """Models to ask one after the other until one answers; empty: the one of the request."""
     provider_key: str | None = None
     """The caller's own provider key, for this call only."""
     once: Once | None = None
     """The attempt that it is, where the client sent an Idempotency-Key."""
+
+    @property
+    def limits(self) -> Limits:
+        """All that hold for it: the key's, its tenant's and what modules ask for."""
+        limits = self.key.enforced.under(self.asked)
+        return limits if self.tenant is None else limits.under(self.tenant.enforced)
 
 
 class Outcome(Struct, frozen=True, kw_only=True):

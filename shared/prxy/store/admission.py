@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from prxy.store.records import ApiKey, Claim, Hold, KeyStatus, Lapsed
+from prxy.store.records import Account, Claim, Hold, KeyStatus, Lapsed, Limits
 from prxy.store.schema import (
     AMOUNT,
     EXPIRY,
@@ -24,6 +24,7 @@ from prxy.store.schema import (
     STATUS,
     UNCONFIRMED,
     VERSION,
+    Windows,
     mapping,
     number,
     reservation_id,
@@ -49,9 +50,9 @@ class Shape(Struct, frozen=True):
     minute: bool
 
 
-def reserve(key: ApiKey, claim: Claim) -> Update:
+def reserve(account: Account, claim: Claim) -> Update:
     """Write 1. `fits` must have been asked before: a fresh window would admit any amount."""
-    at, limits, amount = windows(claim.now), claim.limits, claim.amount_nano
+    at, limits, amount = windows(claim.now), limits_of(account, claim), claim.amount_nano
     shape = Shape(
         limits.per_day_nano is not None, limits.per_month_nano is not None, limits.requests_per_minute is not None
     )
@@ -62,7 +63,7 @@ def reserve(key: ApiKey, claim: Claim) -> Update:
         ":amount": amount,
         ":hold": {AMOUNT: amount, NONCE: claim.nonce, HOLD_EXPIRY: claim.now + HOLD_LASTS_S, HOLD_DAY: at.day[1:]},
         ":active": KeyStatus.ACTIVE.value,
-        ":version": key.version,
+        ":version": account.version,
         ":now": claim.now,
         ":places": limits.concurrency,
     }
@@ -100,23 +101,27 @@ def _reserve_expressions(shape: Shape) -> tuple[str, str]:
     return "SET " + ", ".join(changes), " AND ".join(conditions)
 
 
-def fits(claim: Claim) -> bool:
+def limits_of(account: Account, claim: Claim) -> Limits:
+    """Those of the account under what the call's own modules ask for."""
+    return account.enforced.under(claim.limits)
+
+
+def fits(account: Account, claim: Claim) -> bool:
     """Whether the claim can be admitted in an untouched window.
 
     Conditions cannot add, so the write compares what is spent with limit - amount, and a window that does not exist yet
     passes whatever that is.
     """
-    limits, amount = claim.limits, claim.amount_nano
-    money = (limits.per_request_nano, limits.per_day_nano, limits.per_month_nano)
-    return all(limit is None or amount <= limit for limit in money) and limits.requests_per_minute != 0
+    limits = limits_of(account, claim)
+    return (limits.least_nano is None or claim.amount_nano <= limits.least_nano) and limits.requests_per_minute != 0
 
 
-def held(key: ApiKey, claim: Claim, item: Item, *, resent: bool) -> Hold:
+def held(account: Account, claim: Claim, item: Item, *, resent: bool) -> Hold:
     """The confirmed hold, from the item after the write (or from the item that shows it)."""
     at = windows(claim.now)
-    calls = claim.limits.requests_per_minute
+    calls = limits_of(account, claim).requests_per_minute
     return Hold(
-        key_id=key.id,
+        account_id=account.id,
         rid=reservation_id(claim.request_id),
         nonce=claim.nonce,
         amount_nano=claim.amount_nano,
@@ -128,7 +133,13 @@ def held(key: ApiKey, claim: Claim, item: Item, *, resent: bool) -> Hold:
         reserved_at=claim.now,
         lapsed=lapsed_in(item, claim.now),
         outdated=tuple(name for name in item if at.outdates(name))[:CLEARED_AT_ONCE],
+        warned=_beyond(account.announced, at, item),
     )
+
+
+def _beyond(limits: Limits, at: Windows, item: Item) -> bool:
+    rows = ((limits.per_day_nano, at.day), (limits.per_month_nano, at.month))
+    return any(limit is not None and number(item.get(window, 0)) > limit for limit, window in rows)
 
 
 def lapsed_in(item: Item, now: int) -> tuple[Lapsed, ...]:

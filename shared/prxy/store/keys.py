@@ -1,24 +1,20 @@
-"""Keys in the table: found fast by the gateway, changed with care by the admin API."""
+"""Keys in the table, changed with care by the admin API."""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from prxy.canonical.errors import InvalidRequest, NotFound
 from prxy.store.key_text import ParsedKey, generate, hashed, parse_key, renew, verify
-from prxy.store.ports import KeyAdministration, Keys
+from prxy.store.ports import KeyAdministration
 from prxy.store.records import ApiKey
 from prxy.store.schema import (
+    ALL_KEYS,
     DOCUMENT,
     EXPIRY,
     INDEX,
-    INDEX_ALL,
     INDEX_PARTITION,
     INDEX_SORT,
     PARTITION,
@@ -35,7 +31,6 @@ from prxy.store.table import Condition, ConditionFailed, Query, Table, Update
 
 __all__ = [
     "DynamoKeyAdministration",
-    "DynamoKeys",
     "KeyConflict",
     "ParsedKey",
     "generate",
@@ -45,74 +40,12 @@ __all__ = [
     "verify",
 ]
 
-KEPT = 10_000
-"""Keys remembered by one process."""
-AGAIN_S = 1.0
-"""The soonest that one id is read again, however often a wrong secret or an unknown id is tried."""
-
 
 class KeyConflict(InvalidRequest):
     """Somebody else made or changed the key in the meantime: read it again and decide again."""
 
     status = 409
     default_code = "key_conflict"
-
-
-class Seen(Struct, frozen=True):
-    key: ApiKey | None
-    at: float
-
-
-class DynamoKeys(Keys):
-    """Remembers for `ttl_s` what it read: enough to check a secret, since every reserve checks authority anew."""
-
-    def __init__(self, table: Table, *, ttl_s: float = 10.0, clock: Callable[[], float] = time.time) -> None:
-        self._table = table
-        self._ttl_s = ttl_s
-        self._clock = clock
-        self._seen: OrderedDict[str, Seen] = OrderedDict()
-        self._reading: dict[str, asyncio.Lock] = {}
-
-    async def find(self, key_id: str) -> ApiKey | None:
-        seen = self._seen.get(key_id)
-        if seen is None or self._age(seen) >= (AGAIN_S if seen.key is None else self._ttl_s):
-            return await self._read(key_id, consistent=False)
-        return seen.key
-
-    async def recheck(self, key_id: str) -> ApiKey | None:
-        """The key as it stands now, for a secret that did not match the copy found: it may have been rotated.
-
-        Reads at most once a second per id. Raises StoreUnavailable.
-        """
-        return await self._read(key_id, consistent=True)
-
-    def remember(self, key: ApiKey) -> None:
-        """A fresher copy came along with the answer to a write."""
-        self._keep(key.id, key)
-
-    def _age(self, seen: Seen) -> float:
-        return self._clock() - seen.at
-
-    async def _read(self, key_id: str, *, consistent: bool) -> ApiKey | None:
-        """Those who ask for the same id at the same time wait for one read."""
-        lock = self._reading.setdefault(key_id, asyncio.Lock())
-        try:
-            async with lock:
-                seen = self._seen.get(key_id)
-                if seen is not None and self._age(seen) < AGAIN_S:
-                    return seen.key
-                item = await self._table.get_item(api_key_at(key_id), consistent=consistent)
-                return self._keep(key_id, parse_api_key(item) if item else None)
-        finally:
-            if not lock.locked():
-                self._reading.pop(key_id, None)
-
-    def _keep(self, key_id: str, key: ApiKey | None) -> ApiKey | None:
-        self._seen[key_id] = Seen(key, self._clock())
-        self._seen.move_to_end(key_id)
-        if len(self._seen) > KEPT:
-            self._seen.popitem(last=False)
-        return key
 
 
 class DynamoKeyAdministration(KeyAdministration):
@@ -137,7 +70,7 @@ class DynamoKeyAdministration(KeyAdministration):
 
     async def list(self, tenant: str | None = None) -> Sequence[ApiKey]:
         """By tenant and id. The index may lag a moment behind the newest key."""
-        expression, values = f"{INDEX_PARTITION} = :all", {":all": INDEX_ALL}
+        expression, values = f"{INDEX_PARTITION} = :all", {":all": ALL_KEYS}
         if tenant is not None:
             expression += f" AND begins_with({INDEX_SORT}, :tenant)"
             values[":tenant"] = tenant_prefix(tenant)

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from prxy.canonical.errors import GatewayError, NotFound, StoreUnavailable
 from prxy.store import admission
 from prxy.store.attempts import RESERVE, SETTLE, Attempts
-from prxy.store.ports import Ledger
-from prxy.store.records import ApiKey, Claim, Hold, Lapsed, Standing
+from prxy.store.ports import Ledger, Sweeper
+from prxy.store.records import Account, Claim, Hold, Lapsed, Standing
 from prxy.store.schema import (
     AMOUNT,
     HOLD_DAY,
@@ -27,42 +27,44 @@ from prxy.store.schema import (
     windows,
 )
 from prxy.store.table import ConditionFailed, Item, OutcomeUnknown, Table
-from prxy.store.verdicts import Admitted, Crowded, Stale, Unclear, Verdict, judge, tightened
+from prxy.store.verdicts import Admitted, Crowded, Stale, Unclear, Verdict, judge
 
 ROUNDS = 3
-"""A reserve is tried anew where the key was changed or dead holds took all places: once each, and once more."""
+"""A reserve is tried anew where the account was changed or dead holds took all places: once each, and once more."""
 
 _log = logging.getLogger(__name__)
 
 
-class DynamoLedger(Ledger):
-    """`remember` is told of a key that turned out to have changed."""
+class DynamoLedger(Ledger, Sweeper):
+    """Of the keys, or of the tenants: `at` says where the item of an id stands, `remember` is told of an account that
+    turned out to have changed.
+    """
 
     def __init__(
         self,
         table: Table,
         *,
-        remember: Callable[[ApiKey], None] | None = None,
+        at: Callable[[str], Item] = api_key_at,
+        remember: Callable[[Account], None] | None = None,
         reserving: Attempts = RESERVE,
         settling: Attempts = SETTLE,
     ) -> None:
-        self._table = table
+        self._table, self._at = table, at
         self._remember = remember
         self._reserving = reserving
         self._settling = settling
 
-    async def reserve(self, key: ApiKey, claim: Claim) -> Hold:
+    async def reserve(self, account: Account, claim: Claim) -> Hold:
         for _ in range(ROUNDS):
-            verdict = await self._try_reserve(key, claim)
+            verdict = await self._try_reserve(account, claim)
             match verdict:
                 case Admitted(hold):
                     return hold
-                case Stale(fresh):
-                    key, claim = fresh, replace(claim, limits=tightened(fresh.limits, claim))
+                case Stale(account):
                     if self._remember is not None:
-                        self._remember(fresh)
+                        self._remember(account)
                 case Crowded(lapsed):
-                    await self._forfeit(key.id, lapsed)
+                    await self._forfeit(account.id, lapsed)
                 case Unclear():
                     continue
                 case GatewayError():
@@ -71,25 +73,26 @@ class DynamoLedger(Ledger):
                     assert_never(verdict)
         raise StoreUnavailable
 
-    async def _try_reserve(self, key: ApiKey, claim: Claim) -> Verdict:
-        if not admission.fits(claim):
-            return judge(key, claim, await self._table.get_item(api_key_at(key.id)))
-        update = admission.reserve(key, claim)
+    async def _try_reserve(self, account: Account, claim: Claim) -> Verdict:
+        place = self._at(account.id)
+        if not admission.fits(account, claim):
+            return judge(account, claim, await self._table.get_item(place))
+        update = admission.reserve(account, claim)
         try:
-            written = await self._table.update_item(api_key_at(key.id), update, attempts=self._reserving)
+            written = await self._table.update_item(place, update, attempts=self._reserving)
         except ConditionFailed as error:
-            return judge(key, claim, error.item or await self._table.get_item(api_key_at(key.id)))
+            return judge(account, claim, error.item or await self._table.get_item(place))
         except OutcomeUnknown:
-            await self._void(key, claim)
+            await self._void(account, claim)
             raise
         assert written.item is not None
-        return Admitted(admission.held(key, claim, written.item, resent=written.resent))
+        return Admitted(admission.held(account, claim, written.item, resent=written.resent))
 
-    async def _void(self, key: ApiKey, claim: Claim) -> None:
+    async def _void(self, account: Account, claim: Claim) -> None:
         """Nobody will use a reserve whose outcome stayed unknown: take it back, or keep it from landing later."""
         at = windows(claim.now)
         hold = Hold(
-            key_id=key.id,
+            account_id=account.id,
             rid=reservation_id(claim.request_id),
             nonce=claim.nonce,
             amount_nano=claim.amount_nano,
@@ -101,17 +104,22 @@ class DynamoLedger(Ledger):
         )
         for update in (admission.settle(hold, 0), admission.block(hold)):
             try:
-                await self._table.update_item(api_key_at(key.id), update, attempts=self._reserving)
+                await self._table.update_item(self._at(account.id), update, attempts=self._reserving)
             except ConditionFailed:
                 continue
             except StoreUnavailable:
-                _log.warning(
-                    "reserve_unresolved", extra={"key_id": key.id, "rid": hold.rid, "held_nano": hold.amount_nano}
+                _log.error(
+                    "reserve_unresolved",
+                    extra={"account_id": account.id, "rid": hold.rid, "held_nano": hold.amount_nano},
                 )
             return
 
     async def settle(self, hold: Hold, actual_nano: int | None) -> None:
-        await self._settle(hold, actual_nano)
+        try:
+            await self._settle(hold, actual_nano)
+        except StoreUnavailable:
+            _log.error("settle_failed", extra=_amounts(hold, actual_nano))
+            raise
         if actual_nano is not None and actual_nano > hold.amount_nano > 0:
             _log.error("bound_violation", extra=_amounts(hold, actual_nano))
 
@@ -120,7 +128,7 @@ class DynamoLedger(Ledger):
         for each in (hold, replace(hold, lapsed=(), outdated=())):
             update = admission.settle(each, actual_nano)
             try:
-                await self._table.update_item(api_key_at(hold.key_id), update, attempts=self._settling)
+                await self._table.update_item(self._at(hold.account_id), update, attempts=self._settling)
             except ConditionFailed as error:
                 if not await self._stands(hold, error.item):
                     _log.info("settle_found_no_hold", extra=_amounts(hold, actual_nano))
@@ -130,32 +138,32 @@ class DynamoLedger(Ledger):
         raise StoreUnavailable
 
     async def _stands(self, hold: Hold, item: Item | None) -> bool:
-        item = item or await self._table.get_item(api_key_at(hold.key_id))
+        item = item or await self._table.get_item(self._at(hold.account_id))
         entry = mapping(item[HOLDS]).get(hold.rid) if item else None
         return entry is not None and mapping(entry).get(NONCE) == hold.nonce
 
-    async def sweep(self, key_id: str, now: int) -> int:
-        """Forfeit the dead holds of an idle key; how many there were. Raises NotFound and StoreUnavailable."""
-        lapsed = admission.lapsed_in(await self._item(key_id), now)
+    async def sweep(self, account_id: str, now: int) -> int:
+        """Forfeit the dead holds of an idle account; how many there were. Raises NotFound and StoreUnavailable."""
+        lapsed = admission.lapsed_in(await self._item(account_id), now)
         if lapsed:
-            await self._forfeit(key_id, lapsed)
+            await self._forfeit(account_id, lapsed)
         return len(lapsed)
 
-    async def _forfeit(self, key_id: str, lapsed: tuple[Lapsed, ...]) -> None:
+    async def _forfeit(self, account_id: str, lapsed: tuple[Lapsed, ...]) -> None:
         try:
-            await self._table.update_item(api_key_at(key_id), admission.sweep(lapsed), attempts=self._settling)
+            await self._table.update_item(self._at(account_id), admission.sweep(lapsed), attempts=self._settling)
         except ConditionFailed:
-            _log.info("sweep_was_second", extra={"key_id": key_id})
+            _log.info("sweep_was_second", extra={"account_id": account_id})
 
-    async def standings(self, key_id: str, now: int) -> tuple[Standing, Standing]:
+    async def standings(self, account_id: str, now: int) -> tuple[Standing, Standing]:
         """Of the day and of the month. Raises NotFound and StoreUnavailable."""
-        item, at = await self._item(key_id), windows(now)
+        item, at = await self._item(account_id), windows(now)
         return _standing(item, at.day), _standing(item, at.month)
 
-    async def _item(self, key_id: str) -> Item:
-        item = await self._table.get_item(api_key_at(key_id))
+    async def _item(self, account_id: str) -> Item:
+        item = await self._table.get_item(self._at(account_id))
         if item is None:
-            raise NotFound(f"There is no key with id '{key_id}'.", code="key_not_found", param="id")
+            raise NotFound(f"There is no account with id '{account_id}'.", code="key_not_found", param="id")
         return item
 
 
@@ -170,4 +178,4 @@ def _standing(item: Item, window: str) -> Standing:
 
 
 def _amounts(hold: Hold, actual_nano: int | None) -> dict[str, str | int | None]:
-    return {"key_id": hold.key_id, "rid": hold.rid, "held_nano": hold.amount_nano, "actual_nano": actual_nano}
+    return {"account_id": hold.account_id, "rid": hold.rid, "held_nano": hold.amount_nano, "actual_nano": actual_nano}

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from prxy.canonical.parts import Part
 from prxy.canonical.response import ChatResponse
-from prxy.store.records import ApiKey, Claim, Hold, Once
+from prxy.store.records import Account, ApiKey, Claim, Hold, Once, Tenant
 
 
 class Keys(Protocol):
@@ -37,8 +37,28 @@ class KeyAdministration(Protocol):
         ...
 
 
+class TenantAdministration(Protocol):
+    """Every change raises the version. Raises KeyConflict where somebody else was first, and StoreUnavailable."""
+
+    async def create(self, tenant: Tenant) -> None: ...
+    async def read(self, tenant: str) -> Tenant:
+        """Raises NotFound where the tenant has no budget."""
+        ...
+
+    async def list(self) -> Sequence[Tenant]: ...
+    async def update(self, tenant: Tenant) -> Tenant:
+        """Store the changed budget if its version is still the stored one; returns it with the version raised."""
+        ...
+
+
+class Tenants(Protocol):
+    async def find(self, tenant: str) -> Tenant | None:
+        """The budget of a tenant, perhaps some seconds old; None where it has none. Raises StoreUnavailable."""
+        ...
+
+
 class Ledger(Protocol):
-    async def reserve(self, key: ApiKey, claim: Claim) -> Hold:
+    async def reserve(self, account: Account, claim: Claim) -> Hold:
         """Admit a call and hold its worst case, in one conditional write.
 
         Raises NotAuthenticated (revoked, frozen, expired), CostLimitExceeded, RateLimited, IdempotencyConflict (a twin
@@ -49,7 +69,16 @@ class Ledger(Protocol):
     async def settle(self, hold: Hold, actual_nano: int | None) -> None:
         """Replace the hold by what the call did cost, safe to repeat. None: unknown, all is charged as unconfirmed.
 
-        Raises StoreUnavailable once its retries are spent; the hold then stays and is forfeited later.
+        Raises StoreUnavailable once its retries are spent, having logged it; the hold stays and is forfeited later.
+        """
+        ...
+
+
+class Sweeper(Protocol):
+    async def sweep(self, account_id: str, now: int) -> int:
+        """Forfeit some holds of an account that are past their expiry; how many, 0 where none is left.
+
+        Raises NotFound and StoreUnavailable.
         """
         ...
 

@@ -16,6 +16,17 @@ class KeyStatus(StrEnum):
     FROZEN = "F"
 
 
+class BudgetMode(StrEnum):
+    """What happens to a call that does not fit into its tenant's budget."""
+
+    HARD_FAIL = "hard_fail"
+    """It is refused."""
+    WARN = "warn"
+    """It is counted and goes on, and its answer says so."""
+    OFF = "off"
+    """It is counted."""
+
+
 class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """None: no limit."""
 
@@ -28,7 +39,31 @@ class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def money(self) -> bool:
         """Whether any limit is in USD, so that an unknown price must be refused."""
-        return any(x is not None for x in (self.per_request_nano, self.per_day_nano, self.per_month_nano))
+        return self.least_nano is not None
+
+    @property
+    def least_nano(self) -> int | None:
+        """What one call may cost at the most, in an untouched window."""
+        return _least(self.per_request_nano, self.per_day_nano, self.per_month_nano)
+
+    def under(self, other: Limits) -> Limits:
+        """The tighter of both, limit by limit."""
+        return Limits(
+            per_request_nano=_least(self.per_request_nano, other.per_request_nano),
+            per_day_nano=_least(self.per_day_nano, other.per_day_nano),
+            per_month_nano=_least(self.per_month_nano, other.per_month_nano),
+            requests_per_minute=_least(self.requests_per_minute, other.requests_per_minute),
+            concurrency=min(self.concurrency, other.concurrency),
+        )
+
+
+def _least(*limits: int | None) -> int | None:
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+MOST_CONCURRENCY = 1_000
+NO_LIMITS = Limits(concurrency=MOST_CONCURRENCY)
+"""Tightens nothing."""
 
 
 class ApiKey(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -59,6 +94,41 @@ class ApiKey(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Allow-list of modules that a header may name; None allows all."""
     metadata: Mapping[str, str] = {}
 
+    @property
+    def enforced(self) -> Limits:
+        """The limits under which a call is admitted."""
+        return self.limits
+
+    @property
+    def announced(self) -> Limits:
+        """The limits that a call may go beyond and is only told of."""
+        return NO_LIMITS
+
+
+class Tenant(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What all keys of a tenant may spend together, admitted beside each key's own limits."""
+
+    id: str
+    version: int = 1
+    """Raised by every change of the admin API; each reserve compares it."""
+    mode: BudgetMode = BudgetMode.HARD_FAIL
+    limits: Limits = NO_LIMITS
+    created_at: int = 0
+
+    @property
+    def enforced(self) -> Limits:
+        """The limits under which a call is admitted."""
+        return self.limits if self.mode is BudgetMode.HARD_FAIL else NO_LIMITS
+
+    @property
+    def announced(self) -> Limits:
+        """The limits that a call may go beyond and is only told of."""
+        return self.limits if self.mode is BudgetMode.WARN else NO_LIMITS
+
+
+Account = ApiKey | Tenant
+"""Who pays: an item with counters and holds."""
+
 
 class Claim(Struct, frozen=True, kw_only=True):
     """What a call asks of the ledger before it may reach a provider."""
@@ -69,12 +139,12 @@ class Claim(Struct, frozen=True, kw_only=True):
     """Names this attempt: a second claim with the same request id and another nonce is a twin."""
     amount_nano: int
     """The most that the provider may bill. 0 where no price is known and no USD limit applies."""
-    limits: Limits
-    """The key's limits, tightened by modules such as cost-guard."""
     now: int
     """Epoch seconds at admission; fixes the windows for good."""
-    module_limits: Limits | None = None
-    """What modules alone ask for, so that a raised limit of the key holds at once; None: `limits` stands for them."""
+    limits: Limits = NO_LIMITS
+    """What modules such as cost-guard ask for, beside the limits of the key."""
+    tenant: Tenant | None = None
+    """Whose budget the call draws on besides; None: there is none."""
 
 
 class Lapsed(Struct, frozen=True, kw_only=True):
@@ -90,7 +160,8 @@ class Lapsed(Struct, frozen=True, kw_only=True):
 class Hold(Struct, frozen=True, kw_only=True):
     """A confirmed reservation."""
 
-    key_id: str
+    account_id: str
+    """The key, or the tenant, whose item it stands in."""
     rid: str
     nonce: str
     amount_nano: int
@@ -107,6 +178,10 @@ class Hold(Struct, frozen=True, kw_only=True):
     """Attribute names of old windows, likewise."""
     requests_remaining: int | None = None
     """Of requests_per_minute, after this call."""
+    warned: bool = False
+    """A limit was gone beyond that is only announced."""
+    shared: Hold | None = None
+    """The tenant's, for the same call."""
 
 
 class Standing(Struct, frozen=True, kw_only=True):

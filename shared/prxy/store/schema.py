@@ -2,6 +2,7 @@
 
     entity            pk                        sk       attributes
     key and budget    K#<public id>             key      doc st v xp? · d… m… q… u… unc · res · gk gs
+    tenant's budget   B#<tenant>                budget   doc st v · d… m… q… u… unc · res · gk gs
     cached response   T#<tenant>#cache#<sha>    cache    tn doc ttl
     signed reasoning  T#<tenant>#think#<sha>    think    tn id doc ttl
     call run once     I#<public id>#<sha>       once     fp o xp? doc? ttl
@@ -18,9 +19,9 @@
     u20261122 u202611 unc   nano-USD charged without the provider's word: of that day, of that month, ever
 
 The names of windows carry their date, so a new day is an absent attribute and nothing is ever reset.
-Index `keys_by_tenant` (gk = `K`, gs = <tenant>#<public id>, keys only) lists keys; reserving and settling touch none of
-its attributes, so it costs nothing there. Tenants may contain any character: what follows a tenant in `pk` has a fixed
-length and no `#`.
+Index `keys_by_tenant` (gk = `K`, gs = <tenant>#<public id>, keys only) lists keys, and with gk = `B`, gs = <tenant> the
+budgets of tenants; reserving and settling touch none of its attributes, so it costs nothing there. Tenants may contain
+any character: what follows a tenant in `pk` has a fixed length and no `#`.
 
 Sources, as of 2026-11-22: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html and
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html.
@@ -39,7 +40,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from prxy.canonical.parts import Wire
-from prxy.store.records import ApiKey, KeyStatus
+from prxy.store.records import Account, ApiKey, KeyStatus, Tenant
 from prxy.store.table import Item, Value
 
 PARTITION, SORT, TTL = "pk", "sk", "ttl"
@@ -47,7 +48,8 @@ TENANT, DOCUMENT = "tn", "doc"
 STATUS, VERSION, EXPIRY, HOLDS, UNCONFIRMED = "st", "v", "xp", "res", "unc"
 FINGERPRINT = "fp"
 AMOUNT, NONCE, HOLD_EXPIRY, HOLD_DAY = "a", "o", "x", "d"
-INDEX, INDEX_PARTITION, INDEX_SORT, INDEX_ALL = "keys_by_tenant", "gk", "gs", "K"
+INDEX, INDEX_PARTITION, INDEX_SORT = "keys_by_tenant", "gk", "gs"
+ALL_KEYS, ALL_TENANTS = "K", "B"
 
 TABLE: Wire = {
     "BillingMode": "PAY_PER_REQUEST",
@@ -76,6 +78,10 @@ def api_key_at(key_id: str) -> Item:
     return {PARTITION: f"K#{key_id}", SORT: "key"}
 
 
+def tenant_at(tenant: str) -> Item:
+    return {PARTITION: f"B#{tenant}", SORT: "budget"}
+
+
 def cached_response_at(tenant: str, digest: str) -> Item:
     return {PARTITION: f"T#{tenant}#cache#{_sha(digest)}", SORT: "cache"}
 
@@ -100,6 +106,7 @@ def _sha(text: str) -> str:
 
 
 _documents = msgspec.json.Decoder(ApiKey)
+_tenants = msgspec.json.Decoder(Tenant)
 
 
 def render_api_key(key: ApiKey) -> Item:
@@ -110,7 +117,7 @@ def render_api_key(key: ApiKey) -> Item:
 
 def render_new_api_key(key: ApiKey) -> Item:
     """The whole item: with the empty map of holds, without which no hold can be set."""
-    place = {INDEX_PARTITION: INDEX_ALL, INDEX_SORT: tenant_prefix(key.tenant) + key.id}
+    place = {INDEX_PARTITION: ALL_KEYS, INDEX_SORT: tenant_prefix(key.tenant) + key.id}
     return {**api_key_at(key.id), **place, **render_api_key(key), TENANT: key.tenant, HOLDS: {}, UNCONFIRMED: 0}
 
 
@@ -119,6 +126,26 @@ def parse_api_key(item: Item) -> ApiKey:
     key = _documents.decode(text(item[DOCUMENT]))
     expires_at = number(item[EXPIRY]) if EXPIRY in item else None
     return replace(key, status=KeyStatus(text(item[STATUS])), version=number(item[VERSION]), expires_at=expires_at)
+
+
+def render_tenant(tenant: Tenant) -> Item:
+    """The attributes that an admin may change. A budget is always active: it refuses by its limits."""
+    document = msgspec.json.encode(tenant).decode()
+    return {DOCUMENT: document, STATUS: KeyStatus.ACTIVE.value, VERSION: tenant.version}
+
+
+def render_new_tenant(tenant: Tenant) -> Item:
+    """The whole item: with the empty map of holds, without which no hold can be set."""
+    place = {INDEX_PARTITION: ALL_TENANTS, INDEX_SORT: tenant.id}
+    return {**tenant_at(tenant.id), **place, **render_tenant(tenant), HOLDS: {}, UNCONFIRMED: 0}
+
+
+def parse_tenant(item: Item) -> Tenant:
+    return replace(_tenants.decode(text(item[DOCUMENT])), version=number(item[VERSION]))
+
+
+def parse_account(item: Item) -> Account:
+    return parse_api_key(item) if item[SORT] == api_key_at("")[SORT] else parse_tenant(item)
 
 
 class Windows(Struct, frozen=True, kw_only=True):

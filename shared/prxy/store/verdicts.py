@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from prxy.canonical.errors import CostLimitExceeded, GatewayError, IdempotencyConflict, NotAuthenticated, RateLimited
 from prxy.money.usd import usd_from_nano
-from prxy.store.admission import held, lapsed_in
-from prxy.store.records import ApiKey, Claim, Hold, KeyStatus, Lapsed, Limits
+from prxy.store.admission import held, lapsed_in, limits_of
+from prxy.store.records import Account, ApiKey, Claim, Hold, KeyStatus, Lapsed
 from prxy.store.schema import (
     HOLDS,
     NONCE,
@@ -17,7 +18,7 @@ from prxy.store.schema import (
     mapping,
     month_ends_at,
     number,
-    parse_api_key,
+    parse_account,
     reservation_id,
     windows,
 )
@@ -25,9 +26,9 @@ from prxy.store.table import Item
 
 
 class Stale(Struct, frozen=True):
-    """The key was changed since it was read; `key` is how it stands now."""
+    """The account was changed since it was read; this is how it stands now."""
 
-    key: ApiKey
+    account: Account
 
 
 class Crowded(Struct, frozen=True):
@@ -49,41 +50,33 @@ class Unclear(Struct, frozen=True):
 Verdict = Admitted | Stale | Crowded | Unclear | GatewayError
 
 
-def judge(key: ApiKey, claim: Claim, item: Item | None) -> Verdict:
+def judge(account: Account, claim: Claim, item: Item | None) -> Verdict:
     """Why write 1 was not applied, from the item as it stood."""
     if item is None:
         return NotAuthenticated()
     hold = mapping(item[HOLDS]).get(reservation_id(claim.request_id))
     if hold is not None:
         if mapping(hold).get(NONCE) == claim.nonce:
-            return Admitted(held(key, claim, item, resent=True))
+            return Admitted(held(account, claim, item, resent=True))
         return IdempotencyConflict("The same request is running already; wait for its answer, then try again.")
-    stored = parse_api_key(item)
-    if stored.status is not KeyStatus.ACTIVE or (stored.expires_at is not None and stored.expires_at <= claim.now):
+    stored = parse_account(item)
+    if isinstance(stored, ApiKey) and _is_dead(stored, claim.now):
         return NotAuthenticated()
-    if stored.version != key.version:
+    if stored.version != account.version:
         return Stale(stored)
-    return _over_money(claim, item) or _over_rate(claim, item) or Unclear()
+    return _over_money(account, claim, item) or _over_rate(account, claim, item) or Unclear()
 
 
-def tightened(fresh: Limits, claim: Claim) -> Limits:
-    """The fresh limits of the key under what the call's own modules asked for."""
-    asked = claim.module_limits or claim.limits
-    return Limits(
-        per_request_nano=_least(fresh.per_request_nano, asked.per_request_nano),
-        per_day_nano=_least(fresh.per_day_nano, asked.per_day_nano),
-        per_month_nano=_least(fresh.per_month_nano, asked.per_month_nano),
-        requests_per_minute=_least(fresh.requests_per_minute, asked.requests_per_minute),
-        concurrency=min(fresh.concurrency, asked.concurrency),
-    )
+def _is_dead(key: ApiKey, now: int) -> bool:
+    return key.status is not KeyStatus.ACTIVE or (key.expires_at is not None and key.expires_at <= now)
 
 
-def _least(one: int | None, other: int | None) -> int | None:
-    return min((limit for limit in (one, other) if limit is not None), default=None)
+def _name(account: Account) -> str:
+    return "key" if isinstance(account, ApiKey) else "tenant"
 
 
-def _over_money(claim: Claim, item: Item) -> CostLimitExceeded | None:
-    at, limits = windows(claim.now), claim.limits
+def _over_money(account: Account, claim: Claim, item: Item) -> CostLimitExceeded | None:
+    at, limits = windows(claim.now), limits_of(account, claim)
     rows = (
         ("request", limits.per_request_nano, 0, None),
         ("day", limits.per_day_nano, number(item.get(at.day, 0)), day_ends_at(claim.now)),
@@ -91,17 +84,23 @@ def _over_money(claim: Claim, item: Item) -> CostLimitExceeded | None:
     )
     for window, limit, spent, ends_at in rows:
         if limit is not None and spent + claim.amount_nano > limit:
-            return _cost_limit(window, claim, (limit, spent), ends_at)
+            return _cost_limit(window, claim, Money(_name(account), limit, spent), ends_at)
     return None
 
 
-def _cost_limit(window: str, claim: Claim, money: tuple[int, int], ends_at: int | None) -> CostLimitExceeded:
-    limit, spent = money
+class Money(NamedTuple):
+    whose: str
+    limit_nano: int
+    spent_nano: int
+
+
+def _cost_limit(window: str, claim: Claim, money: Money, ends_at: int | None) -> CostLimitExceeded:
     resets_at = None if ends_at is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ends_at))
     error = CostLimitExceeded(
         window,
-        limit=usd_from_nano(limit),
-        spent=usd_from_nano(spent),
+        whose=money.whose,
+        limit=usd_from_nano(money.limit_nano),
+        spent=usd_from_nano(money.spent_nano),
         estimated=usd_from_nano(claim.amount_nano),
         resets_at=resets_at,
     )
@@ -109,20 +108,21 @@ def _cost_limit(window: str, claim: Claim, money: tuple[int, int], ends_at: int 
     return error
 
 
-def _over_rate(claim: Claim, item: Item) -> RateLimited | Crowded | None:
-    limits = claim.limits
+def _over_rate(account: Account, claim: Claim, item: Item) -> RateLimited | Crowded | None:
+    limits, name = limits_of(account, claim), _name(account)
     calls = limits.requests_per_minute
     if calls is not None and number(item.get(windows(claim.now).minute, 0)) >= calls:
         wait_s = 60 - claim.now % 60
         return RateLimited(
-            f"This key may make {calls} requests a minute; the next may start in {wait_s} s.", retry_after=str(wait_s)
+            f"This {name} may make {calls} requests a minute; the next may start in {wait_s} s.",
+            retry_after=str(wait_s),
         )
     if len(mapping(item[HOLDS])) < limits.concurrency:
         return None
     if lapsed := lapsed_in(item, claim.now):
         return Crowded(lapsed)
     return RateLimited(
-        f"This key may have {limits.concurrency} requests running at a time; wait for one of them to end.",
+        f"This {name} may have {limits.concurrency} requests running at a time; wait for one of them to end.",
         code="concurrency",
         retry_after="1",
     )

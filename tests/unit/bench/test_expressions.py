@@ -27,7 +27,7 @@ def parsed(item: Item) -> Parsed:
 
 
 def make_claim(amount_nano: int) -> Claim:
-    return Claim(request_id="r1", nonce="n1", amount_nano=amount_nano, limits=LIMITS, now=1_764_000_000)
+    return Claim(request_id="r1", nonce="n1", amount_nano=amount_nano, now=1_764_000_000)
 
 
 def apply(update: Update, item: Item) -> Item | None:
@@ -57,7 +57,7 @@ def test_a_call_that_does_not_fit_into_the_day_is_refused() -> None:
     admitted = apply(reserve(KEY, make_claim(600)), stored())
     assert admitted is not None
 
-    second = Claim(request_id="r2", nonce="n2", amount_nano=600, limits=LIMITS, now=1_764_000_000)
+    second = Claim(request_id="r2", nonce="n2", amount_nano=600, now=1_764_000_000)
 
     assert apply(reserve(KEY, second), admitted) is None
 

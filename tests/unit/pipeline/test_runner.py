@@ -18,7 +18,6 @@ CALL = Call(
     now=0,
     key=KEY,
     request=ChatRequest(format="openai_chat", model="m", messages=(Message(role=Role.USER, parts=()),)),
-    limits=Limits(),
 )
 ANSWER = ChatResponse(
     format="openai_chat", id="1", model="m", choices=(Choice(parts=(), finish=Finish(reason=FinishReason.STOP)),)

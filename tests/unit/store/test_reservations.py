@@ -15,7 +15,8 @@ from prxy.canonical.errors import (
     NotAuthenticated,
     RateLimited,
 )
-from prxy.store.keys import DynamoKeyAdministration, DynamoKeys
+from prxy.store.accounts import DynamoKeys
+from prxy.store.keys import DynamoKeyAdministration
 from prxy.store.ledger import DynamoLedger
 from prxy.store.records import ApiKey, Claim, Hold, KeyStatus, Limits
 from prxy.store.schema import api_key_at
@@ -132,7 +133,7 @@ async def test_one_more_than_the_concurrency_is_refused_until_one_settles(
     errors = [answer for answer in answers if isinstance(answer, RateLimited)]
     assert len(holds) == 32
     assert [(error.code, error.retry_after) for error in errors] == [("concurrency", "1")]
-    assert one_more.key_id == key.id
+    assert one_more.account_id == key.id
 
 
 @pytest.mark.parametrize("status", [KeyStatus.REVOKED, KeyStatus.FROZEN])
@@ -210,8 +211,8 @@ async def test_a_raised_limit_holds_at_once_under_what_modules_ask_for(
     stale = make_key(Limits(per_day_nano=CENT))
     await administration.create(stale)
     await administration.update(replace(stale, limits=Limits(per_day_nano=10 * USD)))
-    free = replace(make_claim(stale, USD), module_limits=Limits())
-    guarded = replace(make_claim(stale, USD), module_limits=Limits(per_request_nano=CENT))
+    free = make_claim(stale, USD)
+    guarded = replace(make_claim(stale, USD), limits=Limits(per_request_nano=CENT))
 
     admitted, refused = await together(ledger, stale, [free]) + await together(ledger, stale, [guarded])
 

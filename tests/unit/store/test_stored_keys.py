@@ -7,7 +7,8 @@ from msgspec.structs import replace
 from tests.stores import NOON, USD, CountingTransport, LossyTransport, fresh_table, make_claim, make_key
 
 from prxy.canonical.errors import NotFound
-from prxy.store.keys import DynamoKeyAdministration, DynamoKeys, KeyConflict
+from prxy.store.accounts import DynamoKeys
+from prxy.store.keys import DynamoKeyAdministration, KeyConflict
 from prxy.store.ledger import DynamoLedger
 from prxy.store.records import ApiKey, KeyStatus, Limits
 from prxy.store.schema import api_key_at

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 
 from prxy import __version__
 from prxy.api.control.keys import KeyRoutes
+from prxy.api.control.tenants import TenantRoutes
 from prxy.api.http import error_headers
 from prxy.api.routes import RENDER_ERROR
 from prxy.canonical.errors import GatewayError, InvalidRequest, MethodNotAllowed, NotFound
@@ -18,6 +19,7 @@ def create_control_app(plane: ControlPlane) -> FastAPI:
     """Every admin route, with errors in the shape of the data plane."""
     app = FastAPI(title="prxy", version=__version__, docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
     app.include_router(KeyRoutes(plane).router())
+    app.include_router(TenantRoutes(plane).router())
     app.add_exception_handler(GatewayError, _refuse)
     app.add_exception_handler(HTTPException, _refuse_http)
     return app

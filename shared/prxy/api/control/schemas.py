@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -47,6 +47,13 @@ class CreateKey(Strict):
     """Epoch seconds."""
 
 
+class PutTenant(Strict):
+    mode: Literal["hard_fail", "warn", "off"] = "hard_fail"
+    """What happens to a call that does not fit: it is refused, told by `x-prxy-budget-warning`, or only counted."""
+    limits: LimitsBody = LimitsBody()
+    """Of all keys of the tenant together."""
+
+
 def parse_limits(body: LimitsBody, default_per_day: Decimal | None) -> Limits:
     per_day = body.per_day_usd if "per_day_usd" in body.model_fields_set else default_per_day
     return Limits(
@@ -82,13 +89,17 @@ def describe_key(key: ApiKey) -> dict[str, Any]:
         "mandatory": list(key.mandatory),
         "modules": None if key.modules is None else list(key.modules),
         "models": None if key.models is None else list(key.models),
-        "limits": {
-            "per_request_usd": _usd(key.limits.per_request_nano),
-            "per_day_usd": _usd(key.limits.per_day_nano),
-            "per_month_usd": _usd(key.limits.per_month_nano),
-            "requests_per_minute": key.limits.requests_per_minute,
-            "concurrency": key.limits.concurrency,
-        },
+        "limits": describe_limits(key.limits),
         "created_at": key.created_at,
         "expires_at": key.expires_at,
+    }
+
+
+def describe_limits(limits: Limits) -> dict[str, Any]:
+    return {
+        "per_request_usd": _usd(limits.per_request_nano),
+        "per_day_usd": _usd(limits.per_day_nano),
+        "per_month_usd": _usd(limits.per_month_nano),
+        "requests_per_minute": limits.requests_per_minute,
+        "concurrency": limits.concurrency,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prxy.api.calls import Door
 from prxy.api.http import Receive, Scope, Send, join, send_json
-from prxy.api.streaming import rate_headers
+from prxy.api.streaming import admission_headers
 from prxy.counting import Counted, count
 from prxy.formats.base import Counting, Format
 from prxy.gateway import Gateway
@@ -40,4 +40,4 @@ class TokenCount:
         }
         if warnings:
             headers["x-prxy-warnings"] = join(warnings)
-        return headers | (rate_headers(counted.call, counted.hold) if counted.hold else {})
+        return headers | (admission_headers(counted.call, counted.hold) if counted.hold else {})

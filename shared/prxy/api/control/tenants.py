@@ -1,0 +1,72 @@
+"""/v1/tenants: what all keys of a tenant may spend together."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request
+from msgspec import structs
+
+from prxy.api.auth import authenticate, require_admin
+from prxy.api.control.bodies import document, read_model
+from prxy.api.control.schemas import Name, PutTenant, describe_limits, parse_limits
+from prxy.canonical.errors import NotFound
+from prxy.control import ControlPlane
+from prxy.store.records import BudgetMode, Limits, Tenant
+
+CONCURRENCY = 256
+"""Calls of one tenant that run at a time, unless it says otherwise: each is a hold, and makes its item larger."""
+
+
+class TenantRoutes:
+    """Every one of them takes an admin key."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        self._plane = plane
+
+    def router(self) -> APIRouter:
+        routes = APIRouter()
+        routes.add_api_route("/v1/tenants", self.list, methods=["GET"])
+        routes.add_api_route("/v1/tenants/{tenant}", self.read, methods=["GET"])
+        routes.add_api_route("/v1/tenants/{tenant}", self.put, methods=["PUT"], openapi_extra=document(PutTenant))
+        return routes
+
+    async def _require_admin(self, request: Request) -> None:
+        require_admin(await authenticate(request.headers, self._plane.keys, self._plane.clock()))
+
+    async def put(self, request: Request, tenant: Annotated[Name, Path()]) -> dict[str, Any]:
+        """Give a tenant a budget, or another one. A lower limit holds at once, a first one within 10 seconds."""
+        await self._require_admin(request)
+        body = await read_model(request, PutTenant)
+        limits = structs.replace(parse_limits(body.limits, None), concurrency=body.limits.concurrency or CONCURRENCY)
+        return describe_tenant(await self._stored(tenant, BudgetMode(body.mode), limits))
+
+    async def _stored(self, tenant: str, mode: BudgetMode, limits: Limits) -> Tenant:
+        administration = self._plane.tenants
+        try:
+            present = await administration.read(tenant)
+        except NotFound:
+            made = Tenant(id=tenant, mode=mode, limits=limits, created_at=int(self._plane.clock()))
+            await administration.create(made)
+            return made
+        return await administration.update(structs.replace(present, mode=mode, limits=limits))
+
+    async def list(self, request: Request) -> dict[str, Any]:
+        """All budgets of tenants."""
+        await self._require_admin(request)
+        return {"object": "list", "data": [describe_tenant(each) for each in await self._plane.tenants.list()]}
+
+    async def read(self, request: Request, tenant: str) -> dict[str, Any]:
+        """One budget."""
+        await self._require_admin(request)
+        return describe_tenant(await self._plane.tenants.read(tenant))
+
+
+def describe_tenant(tenant: Tenant) -> dict[str, Any]:
+    return {
+        "id": tenant.id,
+        "object": "tenant",
+        "mode": tenant.mode.value,
+        "limits": describe_limits(tenant.limits),
+        "created_at": tenant.created_at,
+    }

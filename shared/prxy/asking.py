@@ -1,0 +1,174 @@
+"""From a call to a provider's answer: the targets in their order, each planned, paid for and asked, until one answers.
+
+Going on to the next target is possible as long as nothing of an answer was given. What a failed attempt may have cost
+stays charged; the next one is paid for anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from msgspec import Struct
+
+from prxy.canonical.errors import CostLimitExceeded, GatewayError, ProviderConnectionFailed, ProviderError
+from prxy.canonical.events import StreamError
+from prxy.gateway import Gateway, Plan
+from prxy.money.payment import Payment, admit, left_nano, worst_case
+from prxy.pipeline.base import Call
+from prxy.planning import Means, make_plan
+from prxy.providers.base import signed
+from prxy.providers.calling import Attempts, call_provider
+from prxy.providers.errors import error_from_reply
+from prxy.routing import Target, route, tongue
+from prxy.store.records import Claim
+from prxy.upstream import Batch, read_stream, read_whole
+
+FITTINGS = 3
+"""A limit of output is fitted to what a budget holds, and once more to what is left of the key's and the tenant's."""
+
+
+class Tried(Struct, frozen=True, kw_only=True):
+    """An attempt that gave no answer."""
+
+    provider: str
+    model: str
+    error: GatewayError
+
+
+class Asking:
+    """One call on its way through its targets."""
+
+    def __init__(self, call: Call, gateway: Gateway, seconds: float) -> None:
+        self.tried: list[Tried] = []
+        self._call, self._gateway = call, gateway
+        self._waiting = [*(call.targets or (call.request.model,))]
+        self._attempts = Attempts(retries_left=0 if len(self._waiting) > 1 else 1)
+        self._clock = asyncio.get_running_loop().time
+        self._ends_at = self._clock() + seconds
+        self._ended: list[Payment] = []
+
+    async def begin(self) -> None:
+        """Get ready to ask the first target that can be asked. Raises what the first of them was refused for."""
+        refusal: GatewayError | None = None
+        while self._waiting:
+            try:
+                self.plan, self.payment = await self._admitted(self._waiting.pop(0))
+            except GatewayError as error:
+                refusal = refusal or error
+            else:
+                return
+        assert refusal is not None
+        raise refusal
+
+    @property
+    def cost_nano(self) -> int | None:
+        """Of all attempts; None while one is open, and where no price is known."""
+        costs = [payment.cost_nano for payment in (*self._ended, self.payment)]
+        return None if None in costs else sum(cost for cost in costs if cost is not None)
+
+    async def batches(self) -> AsyncGenerator[Batch, None]:
+        """The events of the answer. Raises what went wrong before the first of them."""
+        while True:
+            begun = False
+            try:
+                async with aclosing(self._ask()) as batches:
+                    async for batch in batches:
+                        stillborn = batch[0] if not begun and batch else None
+                        if isinstance(stillborn, StreamError) and await self._next(stillborn.error):
+                            break
+                        begun = True
+                        yield batch
+                    else:
+                        return
+            except GatewayError as error:
+                if begun or not await self._next(error):
+                    raise
+
+    async def _next(self, error: GatewayError) -> bool:
+        """Turn to the next target, where there is one and the error may be no other's."""
+        if not self._waiting or not _may_go_on(error) or self._left_s() <= 0:
+            return False
+        row = self.plan.target
+        self.tried.append(Tried(provider=row.provider.row.name, model=row.model, error=error))
+        failed = self.payment
+        if failed.open:
+            await failed.settle(None)
+        try:
+            await self.begin()
+        except GatewayError:
+            return False
+        self._ended.append(failed)
+        return True
+
+    def _left_s(self) -> float:
+        return self._ends_at - self._clock()
+
+    async def _admitted(self, model: str) -> tuple[Plan, Payment]:
+        call, gateway = self._call, self._gateway
+        target = route(model, gateway.providers, call.provider_key)
+        means = Means(self._left_s(), call.limits.least_nano)
+        refusal: CostLimitExceeded | None = None
+        for _ in range(FITTINGS):
+            plan = await self._plan(target, means)
+            amount = worst_case(plan.card, plan.request, plan.http.body, call.limits)
+            if refusal is not None and means.nano_usd is not None and amount > means.nano_usd:
+                break
+            try:
+                return plan, await admit(gateway.ledger, call.key, self._claim(amount), plan.card)
+            except CostLimitExceeded as error:
+                refusal = error
+                if plan.chosen_output_limit is None:
+                    break
+                means = means._replace(nano_usd=left_nano(error))
+        assert refusal is not None
+        raise refusal
+
+    async def _plan(self, target: Target, means: Means) -> Plan:
+        provider = target.provider.row
+        card = self._gateway.catalog.card(provider.name, target.model)
+        speaks = tongue(provider.speaks, self._call.request.format, card)
+        return await make_plan(self._call, target, speaks, self._gateway, means)
+
+    def _claim(self, amount_nano: int) -> Claim:
+        call, turn = self._call, len(self.tried)
+        return Claim(
+            request_id=f"{call.id}#{turn}" if turn else call.id,
+            nonce=secrets.token_hex(8),
+            amount_nano=amount_nano,
+            now=call.now,
+            limits=call.asked,
+            tenant=call.tenant,
+        )
+
+    async def _ask(self) -> AsyncGenerator[Batch, None]:
+        """Send the request and give the events of the reply. Raises what went wrong before the reply began."""
+        plan, payment = self.plan, self.payment
+        target = plan.target
+        try:
+            http = await signed(target.provider, plan.http, target.credential)
+        except GatewayError:
+            await payment.release()
+            raise
+        try:
+            reply = await call_provider(self._gateway.transport_of(target.provider), http, self._attempts)
+        except ProviderConnectionFailed:
+            await payment.release()
+            raise
+        try:
+            if reply.status >= 300:
+                error = await error_from_reply(reply, target.provider.row.name, plan.format, target.credential)
+                await payment.release()
+                raise error
+            streamed = plan.format.framing.media_type in reply.headers.get("content-type", "").lower()
+            async for batch in read_stream(reply, plan.format) if streamed else read_whole(reply, plan.format):
+                yield batch
+        finally:
+            await reply.aclose()
+
+
+def _may_go_on(error: GatewayError) -> bool:
+    """Whether another target may do better: it was busy, broken or out of reach."""
+    return isinstance(error, ProviderError) and (error.status == 429 or error.status >= 500)
