@@ -11,31 +11,22 @@ import secrets
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from msgspec import Struct
-
 from prxy.canonical.errors import CostLimitExceeded, GatewayError, ProviderConnectionFailed, ProviderError
 from prxy.canonical.events import StreamError
 from prxy.gateway import Gateway, Plan
+from prxy.known_models import target_of
 from prxy.money.payment import Payment, admit, left_nano, worst_case
-from prxy.pipeline.base import Call
+from prxy.pipeline.base import Call, Tried
 from prxy.planning import Means, make_plan
 from prxy.providers.base import signed
 from prxy.providers.calling import Attempts, call_provider
 from prxy.providers.errors import error_from_reply
-from prxy.routing import Target, route, tongue
+from prxy.routing import Target, tongue
 from prxy.store.records import Claim
 from prxy.upstream import Batch, read_stream, read_whole
 
 FITTINGS = 3
 """A limit of output is fitted to what a budget holds, and once more to what is left of the key's and the tenant's."""
-
-
-class Tried(Struct, frozen=True, kw_only=True):
-    """An attempt that gave no answer."""
-
-    provider: str
-    model: str
-    error: GatewayError
 
 
 class Asking:
@@ -91,8 +82,7 @@ class Asking:
         """Turn to the next target, where there is one and the error may be no other's."""
         if not self._waiting or not _may_go_on(error) or self._left_s() <= 0:
             return False
-        row = self.plan.target
-        self.tried.append(Tried(provider=row.provider.row.name, model=row.model, error=error))
+        self.tried.append(Tried(target=self.plan.target.name, error=error))
         failed = self.payment
         if failed.open:
             await failed.settle(None)
@@ -108,7 +98,7 @@ class Asking:
 
     async def _admitted(self, model: str) -> tuple[Plan, Payment]:
         call, gateway = self._call, self._gateway
-        target = route(model, gateway.providers, call.provider_key)
+        target = target_of(model, call, gateway.providers)
         means = Means(self._left_s(), call.limits.least_nano)
         refusal: CostLimitExceeded | None = None
         for _ in range(FITTINGS):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from prxy.pipeline.runner import Pipelines
+from prxy.pipeline.pipelines import Pipelines
 from prxy.store.ports import KeyAdministration, Keys, TenantAdministration
 
 

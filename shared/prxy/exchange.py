@@ -17,9 +17,10 @@ from prxy.canonical.response import ChatResponse
 from prxy.canonical.stream import unfold
 from prxy.gateway import Gateway
 from prxy.idempotency import attempting
+from prxy.money.prices import cost_nano
 from prxy.pipeline.base import Call, Outcome, Step
 from prxy.pipeline.runner import Run
-from prxy.reply import Reply
+from prxy.reply import Reply, Saved
 from prxy.upstream import Batch
 
 
@@ -46,11 +47,21 @@ async def _begun(call: Call, run: Run, gateway: Gateway, deadline_s: float) -> R
     try:
         answer = await run.before(call)
         if isinstance(answer, ChatResponse):
-            return Reply(call, run, gateway, _replay(answer))
+            reply = Reply(call, run, gateway, _replay(answer))
+            reply.saved = _saved(call, answer, gateway)
+            return reply
         return await _admitted(answer, run, gateway, deadline_s)
     except GatewayError as error:
         await run.after(Outcome(error=error))
         raise
+
+
+def _saved(call: Call, answer: ChatResponse, gateway: Gateway) -> Saved | None:
+    facts = gateway.models.facts(call.request.model, call)
+    if facts is None or answer.usage is None:
+        return None
+    usage = answer.usage
+    return Saved(usage.input_tokens + usage.output_tokens, cost_nano(facts.card, usage))
 
 
 async def _replay(answer: ChatResponse) -> AsyncGenerator[Batch, None]:

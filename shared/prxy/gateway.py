@@ -10,7 +10,8 @@ from prxy.canonical.request import ChatRequest
 from prxy.canonical.stream import EventFilter
 from prxy.catalog import Catalog, ModelCard
 from prxy.formats.base import Format
-from prxy.pipeline.runner import Pipelines
+from prxy.pipeline.base import Models
+from prxy.pipeline.pipelines import Pipelines
 from prxy.providers.base import ConfiguredProvider
 from prxy.providers.transport import Deadlines, HttpRequest, Transport
 from prxy.routing import Target
@@ -22,6 +23,7 @@ class Gateway:
     pipelines: Pipelines
     providers: Mapping[str, ConfiguredProvider]
     catalog: Catalog
+    models: Models
     keys: Keys
     tenants: Tenants
     ledger: Ledger

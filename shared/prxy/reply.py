@@ -6,13 +6,14 @@ The batch with the terminal event is held until the call is settled, so whoever 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from typing import NamedTuple
 
 from msgspec import structs
 
 from prxy.asking import Asking
 from prxy.canonical.errors import GatewayError, ProviderError, ProviderStreamInterrupted
-from prxy.canonical.events import StreamError, StreamEvent, StreamStart
+from prxy.canonical.events import StreamEnd, StreamError, StreamEvent, StreamStart
 from prxy.canonical.response import ChatResponse
 from prxy.canonical.stream import Fold
 from prxy.gateway import Gateway, Plan
@@ -26,6 +27,14 @@ from prxy.recall import remember
 from prxy.upstream import Batch
 
 Source = AsyncGenerator[Batch, None]
+
+
+class Saved(NamedTuple):
+    """What the provider would have charged for an answer that a module gave."""
+
+    tokens: int
+    cost_nano: int | None
+    """None where no price is known."""
 
 
 class Reply:
@@ -46,12 +55,17 @@ class Reply:
         """Name of the module that answered in the provider's place."""
         self.model = self.plan.target.model if self.plan else call.request.model
         """What answers, as the provider reports it once it has begun."""
+        self.saved: Saved | None = None
+        """What a module's answer spared, None where a provider was asked."""
         self.attempt: Attempt | None = None
         """What is told of the end of a call under an Idempotency-Key."""
         self._run, self._gateway, self._source = run, gateway, source
         self._fold, self._meter = Fold(), Meter()
+        self._clock = asyncio.get_running_loop().time
+        self._began_at = self._clock()
+        self._first_byte_s: float | None = None
         self._error: GatewayError | None = None
-        self._concluded = False
+        self._concluded = self._ended = False
 
     @property
     def plan(self) -> Plan | None:
@@ -61,6 +75,11 @@ class Reply:
     @property
     def payment(self) -> Payment | None:
         return self.asking.payment if self.asking else None
+
+    @property
+    def skipped_modules(self) -> Sequence[str]:
+        """Names of modules that did not do their work for this call."""
+        return self._run.skipped
 
     @property
     def replayed(self) -> bool:
@@ -79,7 +98,9 @@ class Reply:
         """The events for the client, ending in StreamEnd or StreamError. Raises only before the first batch."""
         try:
             async for batch in self._source:
-                events = [self._observed(event) for event in self._filtered(batch)]
+                if self._first_byte_s is None:
+                    self._first_byte_s = self._clock() - self._began_at
+                events = [self._observed(event) for event in await self._passed(batch)]
                 if self._fold.complete or self._error:
                     await self._conclude()
                 yield events
@@ -95,12 +116,22 @@ class Reply:
             if self.attempt:
                 await asyncio.shield(self.attempt.written())
 
-    def _filtered(self, batch: Batch) -> Iterable[StreamEvent]:
-        for event in batch:
-            self._meter.add(event)
+    async def _passed(self, batch: Batch) -> Iterable[StreamEvent]:
+        """What the filters make of a batch. Where one refuses, or breaks, the answer is read to its end: it is paid."""
+        self._meter_all(batch)
         emulated = self.plan.filter if self.plan else None
         events = batch if emulated is None else [out for event in batch for out in emulated.feed(event)]
-        return self._run.filter(events)
+        try:
+            return self._run.filter(events)
+        except Exception:
+            async for rest in self._source:
+                self._meter_all(rest)
+            raise
+
+    def _meter_all(self, batch: Batch) -> None:
+        for event in batch:
+            self._meter.add(event)
+            self._ended = self._ended or isinstance(event, StreamEnd)
 
     def _observed(self, event: StreamEvent) -> StreamEvent:
         """Note what the event tells of the answer; give it the id, the model and the time that it lacks."""
@@ -137,13 +168,25 @@ class Reply:
         """Settle, keep what must come back, run the after-hooks. The whole answer, None where there is none."""
         whole = self._fold.complete and self._error is None
         if self.payment:
-            await self.payment.settle(self._meter.usage if whole or self._fold.billable else None)
+            await self.payment.settle(self._meter.usage if whole or self._ended or self._fold.billable else None)
         if not whole:
             error = self._error or ProviderStreamInterrupted("The call was given up before its end.")
-            await self._run.after(Outcome(error=error))
+            await self._run.after(self._outcome(None, error))
             return None
         response = self._fold.response
         if self.plan and response.format != self.call.request.format:
             await remember(response, self.call.key.tenant, self._gateway.memory)
-        await self._run.after(Outcome(response=response, cached=bool(self.cached_by)))
+        await self._run.after(self._outcome(response, None))
         return response
+
+    def _outcome(self, response: ChatResponse | None, error: GatewayError | None) -> Outcome:
+        asking = self.asking
+        return Outcome(
+            response=response,
+            error=error,
+            cached=bool(self.cached_by),
+            target=asking.plan.target.name if asking else None,
+            tried=tuple(asking.tried) if asking else (),
+            first_byte_s=self._first_byte_s,
+            cost_nano=asking.cost_nano if asking else 0,
+        )

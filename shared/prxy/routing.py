@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
-from prxy.canonical.errors import InvalidRequest, NotFound
+from prxy.canonical.errors import InvalidRequest, NotFound, NotPermitted
 from prxy.catalog import ModelCard
 from prxy.providers.base import ConfiguredProvider, Speaks
 
@@ -40,15 +40,31 @@ class Target(Struct, frozen=True, kw_only=True):
     credential: str | None
     """The provider key of this call; None where the provider needs none."""
 
+    @property
+    def name(self) -> str:
+        return f"{self.provider.row.name}/{self.model}"
+
 
 def route(model: str, providers: Mapping[str, ConfiguredProvider], provider_key: str | None) -> Target:
     """The target that a model name points at. No name ever changes a host.
 
     Raises NotFound (model_not_found) and InvalidRequest (provider_not_configured).
     """
+    provider, name = locate(model, providers)
+    credential = provider_key or provider.key
+    if not provider.base_url or (credential is None and not provider.usable):
+        raise not_configured(provider.row.name)
+    return Target(provider=provider, model=name, credential=credential)
+
+
+def locate(model: str, providers: Mapping[str, ConfiguredProvider]) -> tuple[ConfiguredProvider, str]:
+    """The provider that a model name points at, and the model's name there.
+
+    Raises NotFound (model_not_found) and InvalidRequest (provider_not_configured).
+    """
     prefix, slash, rest = model.partition("/")
     if slash and rest and prefix in providers:
-        return _target(providers[prefix], rest, provider_key)
+        return providers[prefix], rest
     name = _by_name(model)
     if name is None:
         raise NotFound(
@@ -59,7 +75,7 @@ def route(model: str, providers: Mapping[str, ConfiguredProvider], provider_key:
         )
     if name not in providers:
         raise not_configured(name)
-    return _target(providers[name], model, provider_key)
+    return providers[name], model
 
 
 def may_call(model: str, patterns: Sequence[str] | None, providers: Mapping[str, ConfiguredProvider]) -> bool:
@@ -81,17 +97,14 @@ def _by_name(model: str) -> str | None:
     return next((provider for pattern, provider in BY_NAME if fnmatchcase(model, pattern)), None)
 
 
-def _target(provider: ConfiguredProvider, model: str, provider_key: str | None) -> Target:
-    credential = provider_key or provider.key
-    if not provider.base_url or (credential is None and not provider.usable):
-        raise not_configured(provider.row.name)
-    return Target(provider=provider, model=model, credential=credential)
-
-
 def tongue(speaks: Sequence[Speaks], client_format: str, card: ModelCard) -> Speaks:
     """The provider's wire for a call: the client's own where it is spoken, else the provider's first."""
     able = [each for each in speaks if not (each.partial and card.responses_only)]
     return next((each for each in able if each.format.name == client_format), able[0])
+
+
+def not_allowed(model: str) -> NotPermitted:
+    return NotPermitted(f"This key may not use the model '{model}'.", code="model_not_allowed", param="model")
 
 
 def not_configured(name: str) -> InvalidRequest:

@@ -16,10 +16,11 @@ from prxy.catalog import Catalog
 from prxy.control import ControlPlane
 from prxy.gateway import Gateway
 from prxy.housekeeping import Housekeeping
+from prxy.known_models import KnownModels
 from prxy.logs import log_as_json
 from prxy.modules import MODULES
 from prxy.pipeline.base import Ports
-from prxy.pipeline.runner import Pipelines
+from prxy.pipeline.pipelines import Pipelines
 from prxy.providers import PROVIDERS, bedrock
 from prxy.providers.auth import none_needed
 from prxy.providers.aws.credentials import ContainerCredentials, CredentialSource, FixedCredentials
@@ -55,6 +56,7 @@ class Planes:
     data: Gateway
     control: ControlPlane
     house: Housekeeping
+    ports: Ports
     table: Table
     transports: tuple[Transport, ...]
 
@@ -78,11 +80,14 @@ def wire(settings: Settings, store_credentials: Credentials | None = None, ways:
         patience=settings.store_timeout_s,
     )
     stores = _Stores(table)
-    pipelines = Pipelines(MODULES, Ports(response_cache=DynamoResponseCache(table)), settings.pipeline)
+    catalog, providers = Catalog(), _providers(settings, credentials, to_store)
+    ports = Ports(response_cache=DynamoResponseCache(table), models=KnownModels(catalog, providers), clock=time.time)
+    pipelines = Pipelines(MODULES, ports, settings.pipeline)
     gateway = Gateway(
         pipelines=pipelines,
-        providers=_providers(settings, credentials, to_store),
-        catalog=Catalog(),
+        providers=providers,
+        catalog=catalog,
+        models=ports.models,
         keys=stores.keys,
         tenants=stores.tenants,
         ledger=SharedLedger(stores.of_keys, stores.of_tenants),
@@ -95,7 +100,9 @@ def wire(settings: Settings, store_credentials: Credentials | None = None, ways:
     )
     control = _control(settings, stores, pipelines)
     house = _house(stores)
-    return Planes(data=gateway, control=control, house=house, table=table, transports=(to_store, to_providers))
+    return Planes(
+        data=gateway, control=control, house=house, ports=ports, table=table, transports=(to_store, to_providers)
+    )
 
 
 class _Stores:

@@ -16,12 +16,11 @@ from prxy.canonical.events import ChoiceEnd, PartDelta, StreamEvent
 from prxy.canonical.stream import EventFilter
 from prxy.local import dynamodb
 from prxy.modules import MODULES
-from prxy.pipeline.base import Call, Module, ModuleOptions, OnFailure, Ports
-from prxy.pipeline.runner import Pipelines
+from prxy.pipeline.base import Call, Module, ModuleOptions, OnFailure
+from prxy.pipeline.pipelines import Pipelines
 from prxy.providers import PROVIDERS
 from prxy.settings import read_settings
 from prxy.store import key_text
-from prxy.store.cache import DynamoResponseCache
 from prxy.store.ledger import DynamoLedger
 from prxy.store.records import ApiKey, Limits
 from prxy.store.schema import TABLE
@@ -87,7 +86,7 @@ async def call(planes: Planes, body: Mapping[str, Any]) -> tuple[httpx.Response,
     await planes.control.administration.create(
         ApiKey(id=parsed.id, name="test", tenant="default", secret_hash=hashed, limits=limits)
     )
-    pipelines = Pipelines({**MODULES, "broken": Broken}, Ports(response_cache=DynamoResponseCache(planes.table)), None)
+    pipelines = Pipelines({**MODULES, "broken": Broken}, planes.ports, None)
     gateway = replace(planes.data, pipelines=pipelines)
     app = create_app([each for make in ROUTES.values() for each in make(gateway)], RENDER_ERROR)
     headers = {"authorization": f"Bearer {parsed.text}", "x-prxy-pipe": "broken"}
@@ -98,7 +97,7 @@ async def call(planes: Planes, body: Mapping[str, Any]) -> tuple[httpx.Response,
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_filter_that_breaks_ends_the_answer_in_one_error_and_charges_the_hold(
+async def test_a_filter_that_breaks_ends_the_answer_in_one_error_and_charges_what_it_cost(
     planes: Planes, stream: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     messages = [{"role": "user", "content": f"{CANARY} {CANARY} {CANARY}"}]
@@ -112,5 +111,5 @@ async def test_a_filter_that_breaks_ends_the_answer_in_one_error_and_charges_the
     assert reply.status_code == (200 if stream else 500)
     assert "ValueError at" in caplog.text
     assert CANARY not in caplog.text
-    assert (day.held_nano, day.spent_nano) == (0, day.unconfirmed_nano)
+    assert (day.held_nano, day.unconfirmed_nano) == (0, 0)
     assert day.spent_nano > 0

@@ -14,13 +14,13 @@ from msgspec import structs
 from prxy.api.auth import authenticate, provider_key, require_ordinary
 from prxy.api.http import Receive, Scope, headers_of, query_of, read_body, require
 from prxy.api.strict_json import parse_object
-from prxy.canonical.errors import InvalidRequest, NotPermitted
+from prxy.canonical.errors import InvalidRequest
 from prxy.canonical.parts import Wire
 from prxy.canonical.request import ChatRequest
 from prxy.formats.base import Format
 from prxy.gateway import Gateway
 from prxy.pipeline.base import Call, Step
-from prxy.routing import may_call
+from prxy.routing import may_call, not_allowed
 from prxy.store.records import ApiKey, Once
 
 DEADLINE_MARGIN_S = 10.0
@@ -112,4 +112,4 @@ def _permit_model(model: str, key: ApiKey, gateway: Gateway) -> None:
             f"'model' must be 1 to {MAX_MODEL_LENGTH} printable characters.", code="invalid_model", param="model"
         )
     if not may_call(model, key.models, gateway.providers):
-        raise NotPermitted(f"This key may not use the model '{model}'.", code="model_not_allowed", param="model")
+        raise not_allowed(model)

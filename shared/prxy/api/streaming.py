@@ -119,7 +119,8 @@ class _Stream:
     def _receipt(self) -> str:
         reply = self._reply
         provider = reply.plan.target.provider.row.name if reply.plan else reply.cached_by or "replayed"
-        return f"prxy cost_usd={_cost(reply)} provider={provider} model={word(reply.model)}"
+        saved = f" saved_usd={usd_or_unknown(reply.saved.cost_nano)}" if reply.saved else ""
+        return f"prxy cost_usd={_cost(reply)} provider={provider} model={word(reply.model)}{saved}"
 
     async def _write(self, data: bytes, *, last: bool = False) -> None:
         if self._ended:
@@ -148,8 +149,13 @@ def _headers(reply: Reply, format_: Format) -> dict[str, str]:
     headers = {"x-prxy-model": word(reply.model)}
     if reply.cached_by:
         headers["x-prxy-cache"] = reply.cached_by
+    if reply.saved:
+        headers["x-prxy-saved-tokens"] = str(reply.saved.tokens)
+        headers["x-prxy-saved-usd"] = usd_or_unknown(reply.saved.cost_nano)
     if reply.replayed:
         headers["x-prxy-replayed"] = "true"
+    if reply.skipped_modules:
+        headers["x-prxy-modules-skipped"] = join(reply.skipped_modules)
     plan = reply.plan
     if plan:
         headers["x-prxy-provider"] = plan.target.provider.row.name
@@ -182,5 +188,8 @@ def _cost(reply: Reply) -> str:
     """USD as a decimal string; `unknown` where no price is known, 0 where no provider was called."""
     if reply.asking is None:
         return "0"
-    nano = reply.asking.cost_nano
+    return usd_or_unknown(reply.asking.cost_nano)
+
+
+def usd_or_unknown(nano: int | None) -> str:
     return "unknown" if nano is None else usd_from_nano(nano)

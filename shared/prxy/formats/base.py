@@ -83,6 +83,8 @@ class Format:
     """What a tool may be called on this wire, None for any name. Others travel under an alias (`aliases.py`)."""
     counting: Counting | None = None
     """None where the wire has no counter."""
+    marks_cache: bool = False
+    """Whether a request can say up to where its prompt is worth caching."""
     parse_request: Callable[[Wire, Mapping[str, str]], ChatRequest]
     """Body and path parameters of the route; the caller adds `headers`. Raises InvalidRequest naming the field."""
     render_request: Callable[[ChatRequest], Rendered]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from msgspec import Struct
 
@@ -12,6 +12,7 @@ from prxy.canonical.errors import GatewayError
 from prxy.canonical.request import ChatRequest
 from prxy.canonical.response import ChatResponse
 from prxy.canonical.stream import EventFilter
+from prxy.catalog import ModelCard
 from prxy.store.ports import ResponseCache
 from prxy.store.records import NO_LIMITS, ApiKey, Limits, Once, Tenant
 
@@ -31,6 +32,8 @@ class Call(Struct, frozen=True, kw_only=True):
     """What modules ask for beside the limits of key and tenant, which nothing can widen."""
     targets: tuple[str, ...] = ()
     """Models to ask one after the other until one answers; empty: the one of the request."""
+    egress: tuple[str, ...] | None = None
+    """The only hosts that a byte of it may go to; None: whatever the operator configured."""
     provider_key: str | None = None
     """The caller's own provider key, for this call only."""
     once: Once | None = None
@@ -43,6 +46,14 @@ class Call(Struct, frozen=True, kw_only=True):
         return limits if self.tenant is None else limits.under(self.tenant.enforced)
 
 
+class Tried(Struct, frozen=True, kw_only=True):
+    """An attempt that gave no answer."""
+
+    target: str
+    """As `provider/model`."""
+    error: GatewayError
+
+
 class Outcome(Struct, frozen=True, kw_only=True):
     """How a call ended."""
 
@@ -51,6 +62,14 @@ class Outcome(Struct, frozen=True, kw_only=True):
     error: GatewayError | None = None
     cached: bool = False
     """A module answered; no provider was called."""
+    target: str | None = None
+    """Who was asked last, as `provider/model`; None where nobody was."""
+    tried: tuple[Tried, ...] = ()
+    """Who was asked before, in vain."""
+    first_byte_s: float | None = None
+    """Seconds until the answer began; None where it never did."""
+    cost_nano: int | None = None
+    """Nano-USD that the call was charged, all attempts together; None where that is not known."""
 
 
 class OnFailure(StrEnum):
@@ -62,10 +81,51 @@ class OnFailure(StrEnum):
     """Refuse the call: for guards."""
 
 
+class Ability(StrEnum):
+    """What a module may need of the model that a call goes to."""
+
+    PROMPT_CACHE = "prompt_cache"
+    """Takes marks up to which it caches a prompt."""
+    TOOLS = "tools"
+    PRICES = "prices"
+    """What it costs is known."""
+
+
+class Without(StrEnum):
+    """What becomes of a module whose needs the model does not meet. The answer names it in `x-prxy-modules-skipped`."""
+
+    SKIP = "skip"
+    """The call goes on without it."""
+    DEGRADE = "degrade"
+    """It runs, and does what it can."""
+    BLOCK = "block"
+    """The call is refused."""
+
+
+class Facts(Struct, frozen=True, kw_only=True):
+    """What is known of a model before it is asked."""
+
+    target: str
+    """As `provider/model`."""
+    card: ModelCard
+    usable: bool
+    """Whether there is a key for it: the operator's, or the caller's."""
+    abilities: frozenset[Ability]
+
+
+class Models(Protocol):
+    def facts(self, model: str, call: Call) -> Facts | None:
+        """Of a model by any of its names; None where no provider is known for it."""
+        ...
+
+
 class Ports(Struct, frozen=True, kw_only=True):
     """What the composition root offers to modules."""
 
     response_cache: ResponseCache
+    models: Models
+    clock: Callable[[], float]
+    """Epoch seconds."""
 
 
 class ModuleOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -78,6 +138,10 @@ class Module:
     name: ClassVar[str]
     version: ClassVar[str] = "1"
     on_failure: ClassVar[OnFailure]
+    needs: ClassVar[frozenset[Ability]] = frozenset()
+    without: ClassVar[Without] = Without.SKIP
+    budget_s: ClassVar[float] = 1.0
+    """Seconds that each of `before` and `after` may take; beyond them the module has failed."""
     Options: ClassVar[type[ModuleOptions]]
 
     def __init__(self, options: ModuleOptions, ports: Ports) -> None:

@@ -2,115 +2,79 @@
 
 from __future__ import annotations
 
-import difflib
+import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
-import msgspec
-
-from prxy.canonical.errors import GatewayError, NotPermitted
+from prxy.canonical.errors import GatewayError, InvalidRequest
 from prxy.canonical.events import StreamEvent
-from prxy.canonical.parts import Json
 from prxy.canonical.response import ChatResponse
 from prxy.canonical.stream import EventFilter
-from prxy.pipeline.base import Call, Module, OnFailure, Outcome, Ports, Step
-from prxy.pipeline.spec import invalid, parse_spec
-from prxy.store.records import ApiKey
+from prxy.pipeline.base import Call, Models, Module, OnFailure, Outcome, Without
 
 _log = logging.getLogger(__name__)
 
-
-class Pipelines:
-    """Turns specs into modules, with the precedence header > key > environment > file > default."""
-
-    def __init__(self, modules: Mapping[str, type[Module]], ports: Ports, configured: Json) -> None:
-        self._modules, self._ports = modules, ports
-        self.configured = parse_spec(configured)
-        for step in self.configured:
-            self.build(step)
-
-    def steps(self, header: str | None, key: ApiKey) -> tuple[Step, ...]:
-        """The steps of one call. A key's mandatory modules run whatever the header says.
-
-        Raises InvalidRequest (invalid_pipeline) and NotPermitted (module_not_allowed).
-        """
-        own = parse_spec(key.pipeline) if key.pipeline is not None else self.configured
-        chosen = own if header is None else parse_spec(header)
-        self._permit(chosen if header is not None else (), key)
-        mandatory = [step for step in own if step.module in key.mandatory]
-        named = {step.module for step in mandatory}
-        missing = [Step(module=name) for name in key.mandatory if name not in named]
-        first = (*mandatory, *missing)
-        return first + tuple(step for step in chosen if step.module not in key.mandatory)
-
-    def _permit(self, steps: Sequence[Step], key: ApiKey) -> None:
-        for step in steps:
-            if key.modules is not None and step.module in self._modules and step.module not in key.modules:
-                raise NotPermitted(
-                    f"This key may not use the module '{step.module}'.", code="module_not_allowed", param="x-prxy-pipe"
-                )
-
-    def build(self, step: Step) -> Module:
-        """The module of a step. Raises InvalidRequest (invalid_pipeline) for an unknown name or option."""
-        kind = self._modules.get(step.module)
-        if kind is None:
-            raise invalid(f"there is no module '{step.module}'{_nearest(step.module, self._modules)}")
-        try:
-            options = msgspec.convert(step.config, kind.Options)
-        except msgspec.ValidationError as error:
-            words = ", ".join(field.encode_name for field in msgspec.structs.fields(kind.Options))
-            raise invalid(f"options of '{step.module}': {error}; it takes: {words or 'none'}") from error
-        return kind(options, self._ports)
-
-    def check(self, key: ApiKey) -> None:
-        """Build what a key asks for and throw it away. Raises InvalidRequest (invalid_pipeline)."""
-        for step in self.steps(None, key):
-            self.build(step)
-        for name in key.modules or ():
-            if name not in self._modules:
-                raise invalid(f"there is no module '{name}'{_nearest(name, self._modules)}")
-
-    def run(self, steps: Sequence[Step]) -> Run:
-        return Run([self.build(step) for step in steps])
-
-    def run_guards(self, steps: Sequence[Step]) -> Run:
-        """Only the modules that must see whatever goes to a provider."""
-        return Run([module for step in steps if (module := self.build(step)).on_failure is OnFailure.REJECT])
+Made = TypeVar("Made")
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
-    return f"; did you mean '{near[0]}'?" if near else f"; there are: {', '.join(sorted(known))}"
+@dataclass(slots=True)
+class Entered:
+    """A module that takes part in a call."""
+
+    module: Module
+    call: Call
+    spent_s: float = 0.0
 
 
 class Run:
     """The modules of one call, from the first `before` to the last `after`."""
 
-    def __init__(self, modules: Sequence[Module]) -> None:
-        self._modules = modules
-        self._entered: list[tuple[Module, Call]] = []
+    def __init__(self, modules: Sequence[Module], models: Models | None = None) -> None:
+        self._modules, self._models = modules, models
+        self._entered: list[Entered] = []
         self._filters: list[EventFilter] = []
         self.answered_by = ""
         """Name of the module that answered in the provider's place."""
+        self.skipped: list[str] = []
+        """Names of modules that the model has no use for, or that broke."""
 
     async def before(self, call: Call) -> Call | ChatResponse:
         """Run the `before` hooks in order, until one answers or refuses."""
         for module in self._modules:
-            try:
-                result = await module.before(call)
-            except GatewayError as error:
-                _tolerate(module, error)
+            if module.needs and not self._suits(module, call):
                 continue
+            entered = Entered(module, call)
+            result = await self._guarded(entered, module.before(call), call)
             if isinstance(result, ChatResponse):
                 self.answered_by = module.name
                 return result
-            call = result
-            self._enter(module, call)
+            if result is not None:
+                call = entered.call = result
+                self._enter(entered)
         return call
 
-    def _enter(self, module: Module, call: Call) -> None:
-        self._entered.append((module, call))
-        event_filter = module.filter(call)
+    def _suits(self, module: Module, call: Call) -> bool:
+        """Whether the module runs for the model that the call goes to. Raises InvalidRequest where it must."""
+        model = call.targets[0] if call.targets else call.request.model
+        facts = self._models.facts(model, call) if self._models else None
+        if facts is None or module.needs <= facts.abilities:
+            return True
+        if module.without is Without.BLOCK:
+            raise InvalidRequest(
+                f"The module '{module.name}' cannot do its work with '{facts.target}'; use another model, or leave the "
+                "module out.",
+                code="invalid_pipeline",
+                param="x-prxy-pipe",
+            )
+        self.skipped.append(module.name)
+        return module.without is Without.DEGRADE
+
+    def _enter(self, entered: Entered) -> None:
+        self._entered.append(entered)
+        event_filter = entered.module.filter(entered.call)
         if event_filter is not None:
             self._filters.append(event_filter)
 
@@ -126,15 +90,38 @@ class Run:
 
     async def after(self, outcome: Outcome) -> None:
         """Run the `after` hooks of the modules that were entered, last first."""
-        for module, call in reversed(self._entered):
-            try:
-                await module.after(call, outcome)
-            except GatewayError as error:
-                _tolerate(module, error)
+        for entered in reversed(self._entered):
+            await self._guarded(entered, entered.module.after(entered.call, outcome), entered.call)
 
+    @property
+    def spent_s(self) -> dict[str, float]:
+        """Seconds that each module took, by its name."""
+        return {entered.module.name: entered.spent_s for entered in self._entered}
 
-def _tolerate(module: Module, error: GatewayError) -> None:
-    """Go on without a broken convenience; a refusal, or a broken guard, ends the call."""
-    if module.on_failure is OnFailure.REJECT or error.status < 500:
-        raise error
-    _log.warning("module skipped", extra={"prxy_module": module.name, "error_code": error.code})
+    async def _guarded(self, entered: Entered, hook: Awaitable[Made], call: Call) -> Made | None:
+        """What a hook gives, within its time; None where it broke and the call goes on without it."""
+        module, started = entered.module, time.perf_counter()
+        try:
+            async with asyncio.timeout(module.budget_s):
+                return await hook
+        except GatewayError as error:
+            if module.on_failure is OnFailure.REJECT or error.status < 500:
+                raise
+            cause = error.code
+        except TimeoutError as error:
+            cause = "timeout"
+            self._refuse(module, cause, call, error)
+        except Exception as error:  # noqa: BLE001  # modules are anybody's code
+            cause = type(error).__name__
+            self._refuse(module, cause, call, error)
+        finally:
+            entered.spent_s += time.perf_counter() - started
+        _log.warning("module_skipped", extra={"prxy_module": module.name, "cause": cause, "request_id": call.id})
+        self.skipped.append(module.name)
+        return None
+
+    def _refuse(self, module: Module, cause: str, call: Call, error: Exception) -> None:
+        """A guard that broke lets nothing through. Raises GatewayError."""
+        if module.on_failure is OnFailure.REJECT:
+            _log.error("guard_broke", extra={"prxy_module": module.name, "cause": cause, "request_id": call.id})
+            raise GatewayError from error

@@ -8,9 +8,10 @@ from msgspec import structs
 from prxy.canonical.errors import CostLimitExceeded, InvalidRequest, NotPermitted, StoreUnavailable
 from prxy.canonical.request import ChatRequest, Message, Role
 from prxy.canonical.response import ChatResponse, Choice, Finish, FinishReason
-from prxy.pipeline.base import Call, Module, ModuleOptions, OnFailure, Outcome, Ports, Step
-from prxy.pipeline.runner import Pipelines, Run
-from prxy.store.records import ApiKey, Limits
+from prxy.pipeline.base import Call, Facts, Module, ModuleOptions, OnFailure, Outcome, Ports, Step
+from prxy.pipeline.pipelines import Pipelines
+from prxy.pipeline.runner import Run
+from prxy.store.records import ApiKey
 
 KEY = ApiKey(id="k", name="k", tenant="t")
 CALL = Call(
@@ -30,6 +31,14 @@ class NoCache:
 
     async def put(self, tenant: str, digest: str, response: ChatResponse, ttl_s: int) -> None:
         return None
+
+
+class NoModels:
+    def facts(self, model: str, call: Call) -> Facts | None:
+        return None
+
+
+PORTS = Ports(response_cache=NoCache(), models=NoModels(), clock=lambda: 0.0)
 
 
 class Scripted(Module):
@@ -119,7 +128,7 @@ def pipelines(configured: object = None) -> Pipelines:
 
         return Built
 
-    return Pipelines({"first": built(First), "second": built(Second)}, Ports(response_cache=NoCache()), configured)
+    return Pipelines({"first": built(First), "second": built(Second)}, PORTS, configured)
 
 
 def names(steps: tuple[Step, ...]) -> list[str]:
@@ -146,7 +155,7 @@ async def test_guards_can_be_run_without_the_conveniences() -> None:
             super().__init__("answering", [], answers=True)
 
     modules = {"watching": Watching, "answering": Answering}
-    made = Pipelines(modules, Ports(response_cache=NoCache()), None)
+    made = Pipelines(modules, PORTS, None)
 
     with pytest.raises(NotPermitted):
         await made.run_guards([Step(module="answering"), Step(module="watching")]).before(CALL)

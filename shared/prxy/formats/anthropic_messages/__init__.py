@@ -34,6 +34,7 @@ FORMAT = Format(
     tool_names=TOOL_NAMES,
     forwards=("anthropic-version", "anthropic-beta"),
     counting=COUNTING,
+    marks_cache=True,
     parse_request=parse_request,
     render_request=render_request,
     parse_response=parse_response,

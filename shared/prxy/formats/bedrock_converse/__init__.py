@@ -32,6 +32,7 @@ FORMAT = Format(
     name=NAME,
     serves=(),
     framing=EVENT_STREAM,
+    marks_cache=True,
     fields=FIELDS,
     tool_names=TOOL_NAMES,
     parse_request=parse_request,
