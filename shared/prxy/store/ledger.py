@@ -55,11 +55,13 @@ class DynamoLedger(Ledger, Sweeper):
         self._settling = settling
 
     async def reserve(self, account: Account, claim: Claim) -> Hold:
+        late = False
         for _ in range(ROUNDS):
-            verdict = await self._try_reserve(account, claim)
+            verdict, resent = await self._try_reserve(account, claim, late=late)
+            late = late or resent
             match verdict:
                 case Admitted(hold):
-                    return hold
+                    return replace(hold, resent=hold.resent or late)
                 case Stale(account):
                     if self._remember is not None:
                         self._remember(account)
@@ -68,28 +70,36 @@ class DynamoLedger(Ledger, Sweeper):
                 case Unclear():
                     continue
                 case GatewayError():
+                    await self._end(account, claim, late=late)
                     raise verdict
                 case _:
                     assert_never(verdict)
+        await self._end(account, claim, late=late)
         raise StoreUnavailable
 
-    async def _try_reserve(self, account: Account, claim: Claim) -> Verdict:
+    async def _try_reserve(self, account: Account, claim: Claim, *, late: bool) -> tuple[Verdict, bool]:
+        """What became of it, and whether a copy of it may be late; `late`: one of an earlier try may be."""
         place = self._at(account.id)
         if not admission.fits(account, claim):
-            return judge(account, claim, await self._table.get_item(place))
+            return judge(account, claim, await self._table.get_item(place)), False
         update = admission.reserve(account, claim)
         try:
             written = await self._table.update_item(place, update, attempts=self._reserving)
         except ConditionFailed as error:
-            return judge(account, claim, error.item or await self._table.get_item(place))
-        except OutcomeUnknown:
-            await self._void(account, claim)
+            return judge(account, claim, error.item or await self._table.get_item(place)), error.resent
+        except StoreUnavailable as error:
+            await self._end(account, claim, late=late or isinstance(error, OutcomeUnknown))
             raise
         assert written.item is not None
-        return Admitted(admission.held(account, claim, written.item, resent=written.resent))
+        return Admitted(admission.held(account, claim, written.item, resent=written.resent)), written.resent
+
+    async def _end(self, account: Account, claim: Claim, *, late: bool) -> None:
+        """Nobody will use the reserve any more: where a copy may be late, keep it from leaving a hold."""
+        if late:
+            await self._void(account, claim)
 
     async def _void(self, account: Account, claim: Claim) -> None:
-        """Nobody will use a reserve whose outcome stayed unknown: take it back, or keep it from landing later."""
+        """Take it back where it stands, or keep it from landing later; it may land between the two, hence the third."""
         at = windows(claim.now)
         hold = Hold(
             account_id=account.id,
@@ -102,7 +112,8 @@ class DynamoLedger(Ledger, Sweeper):
             resent=True,
             reserved_at=claim.now,
         )
-        for update in (admission.settle(hold, 0), admission.block(hold)):
+        settle = admission.settle(hold, 0)
+        for update in (settle, admission.block(hold), settle):
             try:
                 await self._table.update_item(self._at(account.id), update, attempts=self._reserving)
             except ConditionFailed:
