@@ -11,7 +11,13 @@ import secrets
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from prxy.canonical.errors import CostLimitExceeded, GatewayError, ProviderConnectionFailed, ProviderError
+from prxy.canonical.errors import (
+    CostLimitExceeded,
+    GatewayError,
+    NotPermitted,
+    ProviderConnectionFailed,
+    ProviderError,
+)
 from prxy.canonical.events import StreamError
 from prxy.gateway import Gateway, Plan
 from prxy.known_models import target_of
@@ -143,8 +149,9 @@ class Asking:
             await payment.release()
             raise
         try:
-            reply = await call_provider(self._gateway.transport_of(target.provider), http, self._attempts)
-        except ProviderConnectionFailed:
+            way_out = self._gateway.way_out(target.provider, self._call.egress)
+            reply = await call_provider(way_out, http, self._attempts)
+        except (ProviderConnectionFailed, NotPermitted):
             await payment.release()
             raise
         try:

@@ -113,7 +113,7 @@ async def _admitted(call: Call, plan: Plan, counter: _Counter, gateway: Gateway)
     )
     payment = await admit(gateway.ledger, call.key, claim, plan.card)
     try:
-        body = await _ask(plan, gateway)
+        body = await _ask(call, plan, gateway)
         tokens = _parsed(body, plan, counter)
     finally:
         await payment.release()
@@ -128,11 +128,11 @@ async def _admitted(call: Call, plan: Plan, counter: _Counter, gateway: Gateway)
     )
 
 
-async def _ask(plan: Plan, gateway: Gateway) -> bytes:
+async def _ask(call: Call, plan: Plan, gateway: Gateway) -> bytes:
     """The provider's answer. Raises what went wrong with it."""
     target = plan.target
     http = await signed(target.provider, plan.http, target.credential)
-    reply = await call_provider(gateway.transport_of(target.provider), http)
+    reply = await call_provider(gateway.way_out(target.provider, call.egress), http)
     try:
         if reply.status >= 300:
             raise await error_from_reply(reply, target.provider.row.name, plan.format, target.credential)

@@ -51,8 +51,8 @@ async def _begun(call: Call, run: Run, gateway: Gateway, deadline_s: float) -> R
             reply.saved = _saved(call, answer, gateway)
             return reply
         return await _admitted(answer, run, gateway, deadline_s)
-    except GatewayError as error:
-        await run.after(Outcome(error=error))
+    except Exception as error:
+        await run.after(Outcome(error=error if isinstance(error, GatewayError) else GatewayError()))
         raise
 
 

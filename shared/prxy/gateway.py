@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from prxy.canonical.loss import Loss
@@ -13,6 +13,7 @@ from prxy.formats.base import Format
 from prxy.pipeline.base import Models
 from prxy.pipeline.pipelines import Pipelines
 from prxy.providers.base import ConfiguredProvider
+from prxy.providers.egress import ConfinedTransport
 from prxy.providers.transport import Deadlines, HttpRequest, Transport
 from prxy.routing import Target
 from prxy.store.ports import Idempotency, Keys, Ledger, ReasoningMemory, Tenants
@@ -35,6 +36,11 @@ class Gateway:
     """Silence after which a stream sends a comment."""
     clock: Callable[[], float]
     """Epoch seconds."""
+
+    def way_out(self, provider: ConfiguredProvider, egress: Sequence[str] | None) -> Transport:
+        """The transport to a provider; `egress`: the only hosts that it may lead to, None for any."""
+        transport = self.transport_of(provider)
+        return transport if egress is None else ConfinedTransport(transport, egress)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

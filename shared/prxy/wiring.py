@@ -20,6 +20,8 @@ from prxy.known_models import KnownModels
 from prxy.logs import log_as_json
 from prxy.modules import MODULES
 from prxy.pipeline.base import Ports
+from prxy.pipeline.flights import Flights
+from prxy.pipeline.installed import AvailableModules
 from prxy.pipeline.pipelines import Pipelines
 from prxy.providers import PROVIDERS, bedrock
 from prxy.providers.auth import none_needed
@@ -81,8 +83,13 @@ def wire(settings: Settings, store_credentials: Credentials | None = None, ways:
     )
     stores = _Stores(table)
     catalog, providers = Catalog(), _providers(settings, credentials, to_store)
-    ports = Ports(response_cache=DynamoResponseCache(table), models=KnownModels(catalog, providers), clock=time.time)
-    pipelines = Pipelines(MODULES, ports, settings.pipeline)
+    ports = Ports(
+        response_cache=DynamoResponseCache(table),
+        models=KnownModels(catalog, providers),
+        flights=Flights(),
+        clock=time.time,
+    )
+    pipelines = Pipelines(AvailableModules(MODULES), ports, settings.pipeline)
     gateway = Gateway(
         pipelines=pipelines,
         providers=providers,

@@ -7,19 +7,28 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from prxy.canonical.digest import digest
+from prxy.canonical.request import ChatRequest
 from prxy.canonical.response import ChatResponse, FinishReason
 from prxy.pipeline.base import Call, Module, ModuleOptions, OnFailure, Outcome, Ports
+from prxy.pipeline.spec import invalid
 
 _WHOLE = (FinishReason.STOP, FinishReason.TOOL_CALL)
 _NOT_CONTENT = ("stream", "include_usage", "headers", "user", "metadata", "cache_key")
 """Fields of a request that do not change what the model answers."""
 
 
+FOLLOWS_S = 30.0
+"""How long a call waits for the answer to an equal one that runs already."""
+
+
 class ExactCache(Module):
-    """Give the stored answer to a request that was asked before, whole answers only, as JSON or as a stream."""
+    """Give the stored answer to a request that was asked before, whole answers only, as JSON or as a stream. Of equal
+    requests at the same time one is asked, and the others wait for its answer.
+    """
 
     name = "exact-cache"
     on_failure = OnFailure.SKIP
+    budget_s = FOLLOWS_S + 5.0
 
     class Options(ModuleOptions, frozen=True, kw_only=True):
         ttl_seconds: Annotated[int, Meta(ge=1, le=30 * 86400)] = 3600
@@ -32,16 +41,35 @@ class ExactCache(Module):
         """More fields of the request to leave out of the comparison (`sampling`, `tools`, `reasoning`)."""
 
     def __init__(self, options: Options, ports: Ports) -> None:
-        self._options, self._cache = options, ports.response_cache
+        unknown = sorted({*options.exclude_fields} - {*ChatRequest.__struct_fields__})
+        if unknown:
+            raise invalid(
+                f"options of '{self.name}': a request has no '{unknown[0][:64]}'; its fields are: "
+                f"{', '.join(ChatRequest.__struct_fields__)}"
+            )
+        self._options, self._cache, self._flights = options, ports.response_cache, ports.flights
+        self._leads: str | None = None
+        """Digest of the question that this call is the first to ask."""
 
     async def before(self, call: Call) -> Call | ChatResponse:
-        return await self._cache.get(call.key.tenant, self._digest(call)) or call
+        asked = self._digest(call)
+        found = await self._cache.get(call.key.tenant, asked)
+        if found is None and not self._flights.lead((call.key.tenant, asked)):
+            found = await self._flights.follow((call.key.tenant, asked), FOLLOWS_S)
+        elif found is None:
+            self._leads = asked
+        return found or call
 
     async def after(self, call: Call, outcome: Outcome) -> None:
-        response = outcome.response
-        if response is None or outcome.cached or any(c.finish.reason not in _WHOLE for c in response.choices):
-            return
-        await self._cache.put(call.key.tenant, self._digest(call), response, self._options.ttl_seconds)
+        kept = outcome.response
+        if kept is None or outcome.cached or any(choice.finish.reason not in _WHOLE for choice in kept.choices):
+            kept = None
+        try:
+            if kept is not None:
+                await self._cache.put(call.key.tenant, self._digest(call), kept, self._options.ttl_seconds)
+        finally:
+            if self._leads is not None:
+                self._flights.land((call.key.tenant, self._leads), kept)
 
     def _digest(self, call: Call) -> str:
         asked = call.request

@@ -13,6 +13,7 @@ from prxy.canonical.request import ChatRequest
 from prxy.canonical.response import ChatResponse
 from prxy.canonical.stream import EventFilter
 from prxy.catalog import ModelCard
+from prxy.pipeline.flights import Flights
 from prxy.store.ports import ResponseCache
 from prxy.store.records import NO_LIMITS, ApiKey, Limits, Once, Tenant
 
@@ -124,6 +125,7 @@ class Ports(Struct, frozen=True, kw_only=True):
 
     response_cache: ResponseCache
     models: Models
+    flights: Flights
     clock: Callable[[], float]
     """Epoch seconds."""
 

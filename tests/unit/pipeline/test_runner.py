@@ -9,6 +9,7 @@ from prxy.canonical.errors import CostLimitExceeded, InvalidRequest, NotPermitte
 from prxy.canonical.request import ChatRequest, Message, Role
 from prxy.canonical.response import ChatResponse, Choice, Finish, FinishReason
 from prxy.pipeline.base import Call, Facts, Module, ModuleOptions, OnFailure, Outcome, Ports, Step
+from prxy.pipeline.flights import Flights
 from prxy.pipeline.pipelines import Pipelines
 from prxy.pipeline.runner import Run
 from prxy.store.records import ApiKey
@@ -38,7 +39,7 @@ class NoModels:
         return None
 
 
-PORTS = Ports(response_cache=NoCache(), models=NoModels(), clock=lambda: 0.0)
+PORTS = Ports(response_cache=NoCache(), models=NoModels(), flights=Flights(), clock=lambda: 0.0)
 
 
 class Scripted(Module):
