@@ -106,7 +106,7 @@ async def cpu(port: int, rounds: int, pairs: int) -> Mapping[str, Sequence[Write
     await tables[LEAN].create_table(TABLE)
     key, _ = await _new_key(tables[LEAN])
     for _ in range(_STANDING):
-        await DynamoLedger(tables[LEAN]).reserve(key, _claim(key, int(time.time())))
+        await DynamoLedger(tables[LEAN]).reserve(key, _claim(int(time.time())))
     samples: dict[str, list[Writes]] = {title: [] for title in tables}
     for _ in range(1 + rounds):
         for title, each in tables.items():
@@ -118,7 +118,7 @@ async def cpu(port: int, rounds: int, pairs: int) -> Mapping[str, Sequence[Write
 async def _round(ledger: DynamoLedger, key: ApiKey, pairs: int) -> Writes:
     reserving_ns = settling_ns = 0
     for _ in range(pairs):
-        claim = _claim(key, int(time.time()))
+        claim = _claim(int(time.time()))
         began_ns = time.process_time_ns()
         hold = await ledger.reserve(key, claim)
         reserved_ns = time.process_time_ns()
@@ -143,7 +143,7 @@ async def _new_key(of: Table) -> tuple[ApiKey, str]:
     return key, made.text
 
 
-def _claim(key: ApiKey, now: int) -> Claim:
+def _claim(now: int) -> Claim:
     return Claim(
         request_id=secrets.token_hex(16),
         nonce=secrets.token_hex(8),
@@ -271,11 +271,11 @@ async def crowds(most: int) -> Sequence[Crowd]:
     ledger = DynamoLedger(written)
     key, _ = await _new_key(written)
     for ago_s in _HISTORY_S:
-        await ledger.settle(await ledger.reserve(key, _claim(key, _NOW - ago_s)), _SPENT_NANO)
+        await ledger.settle(await ledger.reserve(key, _claim(_NOW - ago_s)), _SPENT_NANO)
     found: list[Crowd] = []
     for holds in range(1, most + 1):
         caller.units = caller.largest_bytes = 0
-        await ledger.settle(await ledger.reserve(key, _claim(key, _NOW)), _SPENT_NANO)
+        await ledger.settle(await ledger.reserve(key, _claim(_NOW)), _SPENT_NANO)
         found.append(Crowd(holds=holds, item_bytes=caller.largest_bytes, units=caller.units))
-        await ledger.reserve(key, _claim(key, _NOW))
+        await ledger.reserve(key, _claim(_NOW))
     return found

@@ -45,14 +45,14 @@ PROVIDERS = {
 """Ours -> the package's."""
 FALLBACKS = {"azure": ["openai", "deepseek", "x-ai"]}
 """Whose list to read on where a provider resells the models of another at their list price."""
-DEMO: dict[str, Any] = {"echo": {"prices": [[0, 1_000_000, 2_000_000, 1_000_000, 1_000_000, 1_000_000, None, None]]}}
+DEMO: dict[str, Any] = {"echo": {"prices": [[0, 1_000_000, 2_000_000, 1_000_000, 1_000_000, 1_000_000]]}}
 """`prxy/echo`: $1 and $2 per million tokens of input and output."""
 
+WRITE, WRITE_1H, KINDS = 4, 5, 6
+"""Places in a row; from KINDS on sound and pictures."""
 LONGEST = 1_000_000
 """A model with prices for long prompts takes them at least behind a flag, whatever window its list names."""
 
-INPUTS = ("input_mtok", "input_image_mtok", "input_video_mtok")
-OUTPUTS = ("output_mtok", "output_image_mtok", "output_video_mtok", "output_reasoning_mtok", "output_citation_mtok")
 TIERS = ("service_tier", "speed")
 """Price variants that a request can ask for; batch and the like are other services."""
 
@@ -69,10 +69,14 @@ def main() -> int:
 def build() -> dict[str, Any]:
     overlay = json.loads(OVERLAY.read_text())
     lists = {provider.id: provider for provider in get_snapshot().providers}
-    providers = {"prxy": {"models": DEMO, "aliases": {}}}
+    providers: dict[str, Any] = {"prxy": {"models": DEMO, "aliases": {}}}
     for name, listed in PROVIDERS.items():
         models = [model for each in (listed, *FALLBACKS.get(name, ())) for model in lists[each].models]
-        providers[name] = _provider(name, models, overlay["multipliers"])
+        providers[name] = _provider(name, models, overlay)
+    for rule in overlay["resold"]:
+        _borrow(providers[rule["provider"]]["models"], rule["maker"], providers[rule["maker"]])
+    for rule in overlay["of_many_kinds"]:
+        _drop_untold(providers[rule["provider"]], rule)
     return {
         "source": f"genai-prices {version('genai-prices')}",
         "unbounded": overlay["unbounded"],
@@ -82,21 +86,67 @@ def build() -> dict[str, Any]:
     }
 
 
-def _provider(name: str, models: Iterable[types.ModelInfo], multipliers: list[dict[str, Any]]) -> dict[str, Any]:
+def _provider(name: str, models: Iterable[types.ModelInfo], overlay: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     aliases: dict[str, str] = {}
     for model in models:
         key = model.id.lower()
         card = _card(model)
-        if card is None or key in found:
+        if card is None or key in found or any(_applies(rule, name, key) for rule in overlay["unpriced"]):
             continue
-        for rule in multipliers:
-            if rule["provider"] == name and any(fnmatchcase(key, pattern) for pattern in rule["match"]):
-                card.setdefault("tiers", {})[rule["tier"]] = [_scaled(row, rule["percent"]) for row in card["prices"]]
+        for rule in overlay["untold_lifetimes"]:
+            if _applies(rule, name, key):
+                _for_an_hour(card)
+        for rule in overlay["multipliers"]:
+            if _applies(rule, name, key):
+                _multiply(card, rule["tier"], rule["percent"])
         found[key] = card
         for alias in _names(model.match):
             aliases.setdefault(alias.lower(), key)
     return {"models": found, "aliases": {alias: key for alias, key in sorted(aliases.items()) if alias not in found}}
+
+
+def _borrow(models: dict[str, Any], maker: str, made: Mapping[str, Any]) -> None:
+    """Prices of sound and pictures from the maker's own list, where the reseller's has those of text alone."""
+    for key, card in models.items():
+        owner, _, name = key.partition("/")
+        name = name.partition(":")[0]
+        own = made["models"].get(made["aliases"].get(name, name)) if owner == maker else None
+        if own is not None:
+            for row in card["prices"]:
+                row.extend(own["prices"][0][len(row) :])
+
+
+def _drop_untold(provider: dict[str, Any], rule: Mapping[str, Any]) -> None:
+    """Leave out models that hear, speak or draw, for which no list says what that costs."""
+    models = provider["models"]
+    untold = [
+        key
+        for key, card in models.items()
+        if any(fnmatchcase(key, pattern) for pattern in rule["match"]) and len(card["prices"][0]) <= KINDS
+    ]
+    for key in untold:
+        del models[key]
+    provider["aliases"] = {alias: key for alias, key in provider["aliases"].items() if key in models}
+
+
+def _applies(rule: Mapping[str, Any], provider: str, key: str) -> bool:
+    return provider == rule["provider"] and any(fnmatchcase(key, pattern) for pattern in rule["match"])
+
+
+def _for_an_hour(card: dict[str, Any]) -> None:
+    """All that is written to a cache counts as kept for an hour where the report does not tell lifetimes apart."""
+    for rows in (card["prices"], *card.get("tiers", {}).values()):
+        for row in rows:
+            row[WRITE] = row[WRITE_1H]
+
+
+def _multiply(card: dict[str, Any], tier: str, percent: int) -> None:
+    """A tier that multiplies the prices of all others; both together stand under both words, in alphabetical order."""
+    tiers = card.setdefault("tiers", {})
+    together = {"+".join(sorted((*name.split("+"), tier))): rows for name, rows in tiers.items()}
+    for name, rows in {tier: card["prices"], **together}.items():
+        tiers[name] = [_scaled(row, percent) for row in rows]
 
 
 def _card(model: types.ModelInfo) -> dict[str, Any] | None:
@@ -132,7 +182,10 @@ def _begun(constraint: object, today: date) -> bool:
 
 
 def _tiers(model: types.ModelInfo, standard: Mapping[str, Any]) -> Iterator[tuple[str, list[list[int | None]]]]:
-    for variant in model.price_variants or ():
+    """Of several prices for one tier, those that began last."""
+    today = datetime.now(UTC).date()
+    begun = [variant for variant in model.price_variants or () if _begun(variant.constraint, today)]
+    for variant in sorted(begun, key=lambda each: getattr(each.constraint, "start_date", date.min)):
         asked = [value for name, value in variant.when.items() if name in TIERS]
         changed = {name: value for name, value in vars(variant.prices).items() if value is not None}
         if len(asked) == len(variant.when) == 1 and changed:
@@ -142,7 +195,7 @@ def _tiers(model: types.ModelInfo, standard: Mapping[str, Any]) -> Iterator[tupl
 
 
 def _rows(price: Mapping[str, Any]) -> list[list[int | None]] | None:
-    """One row for each threshold: [above, input, output, cached, write, write for an hour, audio in, audio out]."""
+    """One row for each threshold, its fields in the order of `Rates`."""
     if price.get("input_mtok") is None or price.get("output_mtok") is None:
         return None
     starts = {0} | {tier.start for value in price.values() if hasattr(value, "tiers") for tier in value.tiers}
@@ -150,16 +203,24 @@ def _rows(price: Mapping[str, Any]) -> list[list[int | None]] | None:
 
 
 def _row(price: Mapping[str, Any], above: int) -> list[int | None]:
-    plain = max(_pico(price.get(name), above) or 0 for name in INPUTS)
-    output = max(_pico(price.get(name), above) or 0 for name in OUTPUTS)
-    write = _pico(price.get("cache_write_mtok"), above)
-    hour = _pico(price.get("cache_write_1h_mtok"), above)
+    """Trailing nulls are left out. Films count as pictures, cached pictures as cached text, at the higher price."""
+
+    def highest(*names: str) -> int | None:
+        found = (_pico(price.get(f"{name}_mtok"), above) for name in names)
+        return max((pico for pico in found if pico is not None), default=None)
+
+    plain, output = highest("input") or 0, highest("output") or 0
+    write, hour = highest("cache_write"), highest("cache_write_1h")
     if hour is None and write is not None:
         hour = max(write, 2 * plain)
-    cached = _pico(price.get("cache_read_mtok"), above)
-    audio_in, audio_out = _pico(price.get("input_audio_mtok"), above), _pico(price.get("output_audio_mtok"), above)
-    return [above, plain, output, plain if cached is None else cached, plain if write is None else write,
-            plain if hour is None else hour, audio_in, audio_out]  # fmt: skip
+    cached = highest("cache_read", "cache_image_read")
+    row = [above, plain, output, plain if cached is None else cached, plain if write is None else write,
+           plain if hour is None else hour, highest("input_audio"), highest("output_audio"),
+           highest("input_image", "input_video"), highest("output_image", "output_video"),
+           highest("cache_audio_read"), highest("output_reasoning")]  # fmt: skip
+    while row[-1] is None:
+        del row[-1]
+    return row
 
 
 def _pico(value: Any, above: int) -> int | None:

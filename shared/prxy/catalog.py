@@ -48,15 +48,21 @@ class Rates(Struct, frozen=True, array_like=True):
     cache_write: int
     cache_write_1h: int
     audio_input: int | None = None
-    """None: as other input."""
+    """None: as other input. So with the others below: as the kind of tokens that they are a part of."""
     audio_output: int | None = None
+    image_input: int | None = None
+    """Pictures, and the frames of films."""
+    image_output: int | None = None
+    cached_audio: int | None = None
+    reasoning: int | None = None
 
 
 class Prices(Struct, frozen=True, kw_only=True):
     standard: tuple[Rates, ...]
     """By rising `above_tokens`; the first begins at 0. The row that a prompt reaches holds for all of its tokens."""
     tiers: Mapping[str, tuple[Rates, ...]] = {}
-    """The same at other speeds or places, by the vendor's word for them (`priority`, `flex`, `fast`, `us`)."""
+    """The same at other speeds or places, by the vendor's word for them (`priority`, `flex`, `fast`, `us`); where two
+    act together, by both (`fast+us`)."""
     fee_nano: int = 0
     """Nano-USD for each request."""
 
@@ -88,8 +94,10 @@ class ModelCard(Struct, frozen=True, kw_only=True):
     """Served by the Responses API alone."""
     image_tokens: int | None = None
     """The most that one image is counted as; None: unknown."""
+    bounded: bool = True
+    """False: its provider has billed more than the most that a call could cost."""
     unbounded: frozenset[str] = frozenset()
-    """Fields of requests that let the provider read or do more than the request holds."""
+    """Fields of requests, and `type`s in such fields, that let the provider read or do more than the request holds."""
 
 
 class Listed(Struct, frozen=True, kw_only=True):
@@ -149,6 +157,10 @@ class Catalog:
     def card(self, provider: str, model: str) -> ModelCard:
         """The card, or one without prices that says what models of such a name can do."""
         return self.find(provider, model) or self._make(provider, model)
+
+    def distrust(self, provider: str, model: str) -> None:
+        """From now on nothing bounds what the model costs, as far as this process knows."""
+        self._cards[provider, model] = replace(self.card(provider, model), bounded=False)
 
     def of(self, provider: str) -> Iterable[ModelCard]:
         """All cards on the provider's price list."""

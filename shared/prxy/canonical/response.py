@@ -52,6 +52,12 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of input_tokens."""
     audio_output_tokens: int | None = None
     """Of output_tokens."""
+    image_input_tokens: int | None = None
+    """Of input_tokens: pictures, films and pages of documents."""
+    image_output_tokens: int | None = None
+    """Of output_tokens: pictures and films."""
+    cached_audio_tokens: int | None = None
+    """Of both audio_input_tokens and cached_input_tokens."""
     service_tier: str | None = None
     """The tier that served the call, where the provider reports it."""
     extras: Extras | None = None

@@ -3,18 +3,42 @@
 Byte-level tokenisers make at most one token of a byte, so the bytes of the rendered body bound its text, keys and
 punctuation included. Media count by what vendors make of them at the most. Where a provider may read or do more than
 the body holds (hosted tools, files it fetches, conversations it keeps) there is no bound, and None says so.
+
+What a request permits, and the bound covers:
+
+- input of one token for each byte that is not media, for each medium what is stated below, and what vendors wrap
+  around a call, its messages and tools; at most the model's window;
+- any of it cached, written to a cache (for an hour where the body says so), heard or seen;
+- for each of the choices asked for, output up to the limit sent, all of it thought, spoken or drawn. Reasoning counts
+  inside the limit: OpenAI (https://developers.openai.com/api/docs/guides/reasoning), Anthropic (a thinking budget is
+  a part of `max_tokens`), Google (https://github.com/googleapis/python-genai/issues/2062, measured), and xAI, though
+  it reports it apart (https://github.com/evalstate/fast-agent/pull/276, measured), all as of 2026-11-22; others are
+  taken to do the same. That pictures do is nowhere said: a model that draws may reach its own maximum;
+- service in the tiers that the request names, or in the standard one. `auto` permits all; a request that names none
+  is taken for a standard one, which is what vendors do unless the operator's own project there says otherwise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from prxy.canonical.parts import FileRef, Inline, Json, Media, MediaKind, Opaque, Part, ToolResult, Url
+from prxy.canonical.parts import (
+    FileRef,
+    Inline,
+    Json,
+    Media,
+    MediaKind,
+    Opaque,
+    Part,
+    ServerToolResult,
+    ToolResult,
+    Url,
+)
 from prxy.canonical.request import ChatRequest, HostedTool, OutputKind
-from prxy.catalog import ModelCard, Prices, Rates
-from prxy.money.prices import dearest, named_tiers, nano_from_pico
+from prxy.catalog import ModelCard, Rates
+from prxy.money.prices import nano_from_pico, rows_of
 
 CALL_TOKENS = 512
 """What a vendor wraps around any prompt."""
@@ -44,18 +68,24 @@ DEFAULT_OUTPUT_TOKENS = 4096
 """The limit chosen for a model whose own maximum is unknown."""
 SLACK_TOKENS = 512
 """What the rendered body may be longer than the canonical request from which a limit was fitted."""
+SLACK_PART_TOKENS = 64
+"""The same for each message, part and tool: some wires wrap them in longer words."""
+
+_BYTES = frozenset({"data", "bytes"})
 
 _encoder = msgspec.json.Encoder()
 
 
 def bound_nano(card: ModelCard, request: ChatRequest, body: bytes) -> int | None:
     """Nano-USD for the body about to be sent. None: no price is known, or nothing bounds the cost."""
-    cap = request.sampling.max_output_tokens or card.max_output_tokens
     read = _input_tokens(card, request, len(body))
-    if card.prices is None or cap is None or read is None:
+    worst = None if read is None else _worst(card, request, read)
+    if card.prices is None or read is None or worst is None:
         return None
-    worst = _worst(card.prices, request, read)
-    pico = read * _input_price(worst, body) + cap * (request.sampling.n or 1) * _output_price(worst)
+    written = _output_tokens(card, worst, request.sampling.max_output_tokens)
+    if written is None:
+        return None
+    pico = read * _input_price(worst, body) + written * _choices(request) * _output_price(worst)
     return card.prices.fee_nano + nano_from_pico(pico)
 
 
@@ -65,46 +95,71 @@ def fit_output_cap(card: ModelCard, request: ChatRequest, available_nano: int) -
     Never below a floor: what does not afford even that is refused by the ledger. None: nothing bounds the cost.
     """
     body = _encoder.encode(request)
-    read = _input_tokens(card, request, len(body) + SLACK_TOKENS)
-    if card.prices is None or read is None:
+    read = _input_tokens(card, request, len(body) + _slack(request))
+    worst = None if read is None else _worst(card, request, read)
+    if card.prices is None or read is None or worst is None:
         return None
     most = card.max_output_tokens or DEFAULT_OUTPUT_TOKENS
-    worst = _worst(card.prices, request, read)
     left_pico = (available_nano - card.prices.fee_nano) * 1000 - read * _input_price(worst, body)
-    each_pico = _output_price(worst) * (request.sampling.n or 1)
+    each_pico = _output_price(worst) * _choices(request)
     affordable = left_pico // each_pico if each_pico else most
-    return max(FLOOR_TOKENS, min(most, affordable))
+    needed = _output_tokens(card, worst, FLOOR_TOKENS) or FLOOR_TOKENS
+    return FLOOR_TOKENS if affordable < needed else min(most, affordable)
 
 
-def _worst(prices: Prices, request: ChatRequest, input_tokens: int) -> tuple[Rates, ...]:
+def _slack(request: ChatRequest) -> int:
+    pieces = len(request.messages) + len(request.tools) + sum(1 for _ in _parts(request))
+    return SLACK_TOKENS + SLACK_PART_TOKENS * pieces
+
+
+def _choices(request: ChatRequest) -> int:
+    return max(1, request.sampling.n or 1)
+
+
+def _output_tokens(card: ModelCard, worst: Iterable[Rates], limit: int | None) -> int | None:
+    """What one choice may hold. A limit below 1 is no limit: no provider takes it."""
+    most = card.max_output_tokens
+    if limit is None or limit < 1:
+        return most
+    draws = any(rates.image_output is not None for rates in worst)
+    return limit if not draws else None if most is None else max(limit, most)
+
+
+def _worst(card: ModelCard, request: ChatRequest, input_tokens: int) -> tuple[Rates, ...] | None:
     """Every row that the request may be charged by: a shorter prompt than the bound falls into a lower one.
 
-    A request that names no tier is taken for a standard one; `auto` may be served by any.
+    None: no price is known for what is asked.
     """
+    if card.prices is None:
+        return None
     words = [request.service_tier, *(request.extras.fields.values() if request.extras else ())]
-    rows = [*dearest(prices, words)]
+    named = rows_of(card.prices, words)
+    if named is None:
+        return None
+    rows = [*card.prices.standard, *named]
     if request.service_tier == "auto":
-        rows += (rates for tier in prices.tiers.values() for rates in tier)
+        rows += (rates for tier in card.prices.tiers.values() for rates in tier)
     return tuple(rates for rates in rows if input_tokens > rates.above_tokens or rates.above_tokens == 0)
 
 
-def _input_price(worst: Iterable[Rates], body: bytes) -> int:
+def _input_price(worst: Sequence[Rates], body: bytes) -> int:
     """Any token may be written to a cache: some vendors do so unasked, but for an hour only where the body says it."""
     hour = b'"1h"' in body
-    return max(
-        max(each.input, each.cache_write, each.cache_write_1h if hour else 0, each.audio_input or 0) for each in worst
-    )
+    read = ((each.input, each.cached_input, each.audio_input, each.cached_audio, each.image_input) for each in worst)
+    written = ((each.cache_write, each.cache_write_1h if hour else 0) for each in worst)
+    return max(price or 0 for prices in (*read, *written) for price in prices)
 
 
 def _output_price(worst: Iterable[Rates]) -> int:
-    return max(max(each.output, each.audio_output or 0) for each in worst)
+    written = ((each.output, each.audio_output, each.image_output, each.reasoning) for each in worst)
+    return max(price or 0 for prices in written for price in prices)
 
 
 def _input_tokens(card: ModelCard, request: ChatRequest, body_bytes: int) -> int | None:
     """Never more than the model's window: a longer prompt is refused unbilled."""
-    if _goes_beyond(card, request):
+    if not card.bounded or _goes_beyond(card, request):
         return None
-    tokens = body_bytes + CALL_TOKENS + MESSAGE_TOKENS * (len(request.messages) + 1) + TOOL_TOKENS * len(request.tools)
+    tokens = CALL_TOKENS + MESSAGE_TOKENS * (len(request.messages) + 1) + TOOL_TOKENS * len(request.tools)
     if request.tools or (request.output is not None and request.output.kind is not OutputKind.TEXT):
         tokens += TOOLS_TOKENS
     for media in media_of(request):
@@ -112,20 +167,58 @@ def _input_tokens(card: ModelCard, request: ChatRequest, body_bytes: int) -> int
         if counted is None:
             return None
         tokens += counted
+        body_bytes -= _base64_bytes(media)
+    tokens += max(0, body_bytes)
     return tokens if card.context_window is None else min(tokens, card.context_window)
 
 
 def _goes_beyond(card: ModelCard, request: ChatRequest) -> bool:
     fields = request.extras.fields if request.extras else {}
-    if not card.unbounded.isdisjoint(fields) or any(isinstance(tool, HostedTool) for tool in request.tools):
+    if not card.unbounded.isdisjoint({*fields, *_types(fields)}):
         return True
-    if card.prices is not None and len(named_tiers(card.prices, [request.service_tier, *fields.values()])) > 1:
+    if any(isinstance(tool, HostedTool) for tool in request.tools):
         return True
-    return any(isinstance(part, Opaque) and _refers(part.value) for part in _parts(request))
+    return any(_reaches_out(part) for part in _parts(request))
+
+
+def _types(value: Json) -> Iterator[str]:
+    """What the objects in it say that they are."""
+    match value:
+        case Mapping():
+            yield from (word for word in (value.get("type"),) if isinstance(word, str))
+            for each in value.values():
+                yield from _types(each)
+        case list():
+            for each in value:
+                yield from _types(each)
+        case _:
+            return
+
+
+def _reaches_out(part: Part) -> bool:
+    """Whether a block that only its own format understands points to something outside of the body, or holds media."""
+    match part:
+        case Opaque(value=value):
+            return _refers(value) or _holds_bytes(value)
+        case ServerToolResult(value=value):
+            return _holds_bytes(value)
+        case _:
+            return False
+
+
+def _holds_bytes(value: Json) -> bool:
+    """Whether anything in it is under a name that wires give to media in base64."""
+    match value:
+        case dict():
+            return any((key in _BYTES and isinstance(v, str)) or _holds_bytes(v) for key, v in value.items())
+        case list():
+            return any(_holds_bytes(each) for each in value)
+        case _:
+            return False
 
 
 def _refers(value: Json) -> bool:
-    """Whether a block that only its own format understands points to something outside of the body."""
+    """Whether anything in it names something outside of the body."""
     match value:
         case dict():
             named = value.get("type") == "item_reference"
@@ -151,15 +244,22 @@ def media_of(request: ChatRequest) -> Iterator[Media]:
 
 
 def _media_tokens(media: Media, card: ModelCard) -> int | None:
-    """What the media adds to the bytes of the body, its base64 among them: negative where it counts for less."""
+    """What a vendor makes of it at the most, beside the bytes of the body that are not its base64."""
     match media.source:
         case Inline(is_text=True):
             return 0
         case Inline(data=data):
-            counted = _inline_tokens(media.kind, len(data) * 3 // 4, card)
-            return counted - len(data)
+            return _inline_tokens(media.kind, len(data) * 3 // 4, card)
         case Url() | FileRef():
             return _image_tokens(card) if media.kind is MediaKind.IMAGE else None
+
+
+def _base64_bytes(media: Media) -> int:
+    match media.source:
+        case Inline(is_text=False, data=data):
+            return len(data)
+        case _:
+            return 0
 
 
 def _inline_tokens(kind: MediaKind, size_bytes: int, card: ModelCard) -> int:

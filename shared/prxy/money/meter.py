@@ -5,12 +5,15 @@ from __future__ import annotations
 from prxy.canonical.events import PartDelta, PartStart, StreamEvent, UsageUpdate, Verbatim
 from prxy.canonical.response import Usage
 
+MAX_TOKENS = 10**9
+"""No call reads or writes as many."""
+
 
 class Meter:
     """Fed with a provider's events as they came. A report counts as long as no later frame says more of the answer.
 
     Anthropic reports at the start and again at the end, others with every chunk: where the last report is missing or
-    unreadable, the one before would bill less than was used.
+    unreadable, the one before would bill less than was used. So would one that contradicts itself.
     """
 
     def __init__(self) -> None:
@@ -23,10 +26,25 @@ class Meter:
             case PartStart() | PartDelta():
                 self._grew = True
             case UsageUpdate(usage=usage):
-                self.usage, self._reported = usage, True
+                self.usage, self._reported = usage if is_sound(usage) else None, True
             case Verbatim():
                 if self._grew and not self._reported:
                     self.usage = None
                 self._grew = self._reported = False
             case _:
                 pass
+
+
+def is_sound(usage: Usage) -> bool:
+    """Whether every count may be one, and no part is more than its whole."""
+    read, written = usage.input_tokens, usage.output_tokens
+    parts = (
+        (read, usage.cached_input_tokens, usage.cache_write_tokens),
+        (read, usage.audio_input_tokens, usage.image_input_tokens),
+        (usage.cache_write_tokens or 0, usage.cache_write_1h_tokens),
+        (min(usage.cached_input_tokens or 0, usage.audio_input_tokens or 0), usage.cached_audio_tokens),
+        (written, usage.reasoning_tokens, usage.audio_output_tokens, usage.image_output_tokens),
+    )
+    counts = [tokens or 0 for group in parts for tokens in group]
+    whole = all(sum(tokens or 0 for tokens in inner) <= outer for outer, *inner in parts)
+    return whole and min(counts) >= 0 and max(read, written) < MAX_TOKENS

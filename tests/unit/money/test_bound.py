@@ -18,6 +18,7 @@ from prxy.canonical.parts import (
     MediaSource,
     Opaque,
     Part,
+    ServerToolResult,
     Text,
     ToolResult,
     Url,
@@ -155,6 +156,10 @@ def test_a_faster_tier_is_bounded_by_its_own_prices() -> None:
         make_request(image(FileRef(format="gemini.generate", id="files/1"), MediaKind.AUDIO)),
         make_request(Opaque(format="anthropic.messages", value={"source": {"type": "url", "url": "https://a"}})),
         make_request(Opaque(format="anthropic.messages", value={"content": [{"file_id": "1"}]})),
+        make_request(Opaque(format="anthropic.messages", value={"content": [{"source": {"data": "iVBORw0KGgo="}}]})),
+        make_request(
+            ServerToolResult(format="anthropic.messages", call_id="1", value={"source": {"data": "JVBERi0="}})
+        ),
         replace(make_request(), extras=Extras(format="openai.responses", fields={"previous_response_id": "resp_1"})),
         replace(make_request(), extras=Extras(format="openai.chat", fields={"web_search_options": {}})),
     ],
@@ -165,6 +170,8 @@ def test_a_faster_tier_is_bounded_by_its_own_prices() -> None:
         "uploaded audio",
         "opaque url",
         "opaque file",
+        "opaque picture",
+        "fetched pdf",
         "stored",
         "search",
     ],
@@ -174,10 +181,59 @@ def test_what_reaches_beyond_the_body_has_no_bound(request_: ChatRequest) -> Non
     assert fit_output_cap(GPT, request_, USD) is None
 
 
-def test_two_tiers_at_once_have_no_bound() -> None:
-    fields = {"speed": "fast", "inference_geo": "us"}
+def in_words(card: ModelCard, **fields: object) -> int | None:
+    """The bound of a request whose body holds these fields."""
+    request = make_request(cap=1_000)
+    return bound_nano(card, replace(request, extras=Extras(format="anthropic.messages", fields=fields)), b"")
 
-    assert bound(replace(make_request(), extras=Extras(format="anthropic.messages", fields=fields)), OPUS) is None
+
+def test_two_tiers_at_once_multiply() -> None:
+    standard, both = in_words(OPUS), in_words(OPUS, speed="fast", inference_geo="us")
+
+    assert standard is not None
+    assert both == standard * 22 // 10
+
+
+def test_a_dearer_tier_without_a_price_has_no_bound() -> None:
+    flash = CATALOG.card("google", "gemini-2.5-flash")
+
+    assert in_words(flash, serviceTier="priority") is None
+    assert in_words(flash, serviceTier="standard") == in_words(flash)
+    assert fit_output_cap(flash, replace(make_request(cap=None), service_tier="priority"), USD) is None
+
+
+def test_a_cheaper_tier_is_bounded_by_the_standard_one_that_may_serve_in_its_place() -> None:
+    gpt = CATALOG.card("openai", "gpt-5.4")
+
+    flex, standard = in_words(gpt, service_tier="flex"), in_words(gpt)
+
+    assert flex == standard
+
+
+def test_compaction_is_a_call_of_its_own_and_has_no_bound_but_clearing_has() -> None:
+    def edited(kind: str) -> int | None:
+        return in_words(OPUS, context_management={"edits": [{"type": kind}]})
+
+    assert edited("compact_20260112") is None
+    assert edited("clear_thinking_20251015") == in_words(OPUS)
+
+
+@pytest.mark.parametrize("cap", [0, -5, None])
+def test_what_is_no_limit_does_not_lower_the_bound(cap: int | None) -> None:
+    assert bound_nano(GPT, make_request(cap=cap), b"") == bound_nano(GPT, make_request(cap=16_384), b"")
+
+
+def test_a_model_that_draws_may_reach_its_own_maximum_whatever_the_limit() -> None:
+    painter = CATALOG.card("google", "gemini-2.5-flash-image")
+
+    small, large = bound(make_request(cap=16_000), painter), bound(make_request(cap=32_768), painter)
+
+    assert small is not None
+    assert small == large
+    assert small > 32_768 * 30_000
+    assert bound(make_request(cap=16), replace(painter, max_output_tokens=None)) is None
+    assert fit_output_cap(painter, make_request(cap=None), small // 2) == 16
+    assert fit_output_cap(painter, make_request(cap=None), 2 * small) == 32_768
 
 
 def test_without_a_price_or_any_output_limit_there_is_no_bound() -> None:

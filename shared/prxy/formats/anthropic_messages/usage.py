@@ -2,6 +2,9 @@
 
 The wire's `input_tokens` leaves out what was read from and written to the cache; the canonical count holds all of it.
 https://docs.claude.com/en/docs/build-with-claude/prompt-caching (as of 2026-11)
+
+What a compaction used stands among the `iterations` alone, though it is billed with the rest: `BetaUsage` in
+https://github.com/anthropics/anthropic-sdk-python (as of 2026-11-22).
 """
 
 from __future__ import annotations
@@ -27,18 +30,40 @@ def parse_usage(usage: Json) -> Usage | None:
     """None where it holds no counts."""
     if not isinstance(usage, dict) or not _is_counted(usage):
         return None
-    read, written = count(usage, "cache_read_input_tokens"), count(usage, "cache_creation_input_tokens")
+    plain, output, read, written = (_billed(usage, name) for name in _COUNTS)
     tier = usage.get("service_tier")
     return Usage(
-        input_tokens=(count(usage, "input_tokens") or 0) + (read or 0) + (written or 0),
-        output_tokens=count(usage, "output_tokens") or 0,
+        input_tokens=(plain or 0) + (read or 0) + (written or 0),
+        output_tokens=output or 0,
         cached_input_tokens=read,
         cache_write_tokens=written,
-        cache_write_1h_tokens=count(_inner(usage, _BREAKDOWN), _HOUR),
+        cache_write_1h_tokens=_kept_for_hour(usage),
         reasoning_tokens=count(_inner(usage, _DETAILS), "thinking_tokens"),
         service_tier=tier if isinstance(tier, str) else None,
         extras=make_extras(NAME, {key: value for key, value in usage.items() if _is_more(key, value)}),
     )
+
+
+def _billed(usage: Wire, name: str) -> int | None:
+    """The count with that of the compactions."""
+    told, beside = count(usage, name), _compacted(usage, name)
+    return beside or None if told is None else told + beside
+
+
+def _kept_for_hour(usage: Wire) -> int | None:
+    rows = [_inner(usage, _BREAKDOWN), *(_inner(row, _BREAKDOWN) for row in _compactions(usage))]
+    told = [tokens for row in rows if (tokens := count(row, _HOUR)) is not None]
+    return sum(told) if told else None
+
+
+def _compactions(usage: Mapping[str, Json]) -> list[Wire]:
+    rows = usage.get("iterations")
+    found = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return [row for row in found if row.get("type") == "compaction"]
+
+
+def _compacted(usage: Mapping[str, Json], name: str) -> int:
+    return sum(count(row, name) or 0 for row in _compactions(usage))
 
 
 def _is_more(key: str, value: Json) -> bool:
@@ -55,6 +80,7 @@ def _is_counted(usage: Wire) -> bool:
         and usage.get("output_tokens") is not None
         and are_counts(_inner(usage, _BREAKDOWN), _HOUR)
         and are_counts(_inner(usage, _DETAILS), "thinking_tokens")
+        and all(are_counts(row, *_COUNTS) for row in _compactions(usage))
     )
 
 
@@ -67,17 +93,20 @@ def render_usage(usage: Usage | None) -> Wire:
     """The two counts that every client reads are always there."""
     if usage is None:
         return {"input_tokens": 0, "output_tokens": 0}
-    apart = (usage.cached_input_tokens or 0) + (usage.cache_write_tokens or 0)
-    said: Wire = {
-        "input_tokens": max(usage.input_tokens - apart, 0),
+    own, apart = own_fields(usage.extras, NAME), (usage.cached_input_tokens or 0) + (usage.cache_write_tokens or 0)
+    whole = {
+        "input_tokens": usage.input_tokens - apart,
         "cache_creation_input_tokens": usage.cache_write_tokens,
         "cache_read_input_tokens": usage.cached_input_tokens,
-        _BREAKDOWN: _breakdown(usage),
         "output_tokens": usage.output_tokens,
+    }
+    said: Wire = {
+        **{name: None if n is None else max(n - _compacted(own, name), 0) for name, n in whole.items()},
+        _BREAKDOWN: _breakdown(usage),
         _DETAILS: None if usage.reasoning_tokens is None else {"thinking_tokens": usage.reasoning_tokens},
         "service_tier": usage.service_tier,
     }
-    return {**{key: value for key, value in said.items() if value is not None}, **own_fields(usage.extras, NAME)}
+    return {**{key: value for key, value in said.items() if value is not None}, **own}
 
 
 def _breakdown(usage: Usage) -> Wire | None:

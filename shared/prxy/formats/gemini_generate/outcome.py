@@ -107,8 +107,11 @@ def parse_usage(value: Json) -> Usage | None:
         output_tokens=written + (thoughts or 0),
         cached_input_tokens=cached,
         reasoning_tokens=thoughts,
-        audio_input_tokens=_audio(rest.get("promptTokensDetails")),
-        audio_output_tokens=_audio(rest.get("candidatesTokensDetails")),
+        audio_input_tokens=_of(rest.get("promptTokensDetails"), "AUDIO"),
+        audio_output_tokens=_of(rest.get("candidatesTokensDetails"), "AUDIO"),
+        image_input_tokens=_of(rest.get("promptTokensDetails"), "IMAGE", "VIDEO", "DOCUMENT"),
+        image_output_tokens=_of(rest.get("candidatesTokensDetails"), "IMAGE", "VIDEO"),
+        cached_audio_tokens=_of(rest.get("cacheTokensDetails"), "AUDIO"),
         service_tier=tier,
         extras=make_extras(NAME, rest, "usage", *absent),
     )
@@ -120,12 +123,13 @@ def parse_blocked_usage(value: Json) -> Usage:
     return Usage(extras=make_extras(NAME, said, "usage", *(f"no:{name}" for name in _COUNTS)))
 
 
-def _audio(details: Json) -> int | None:
-    for detail in details if isinstance(details, list) else ():
-        match detail:
-            case {"modality": "AUDIO"}:
-                return count(detail, "tokenCount")
-    return None
+def _of(details: Json, *modalities: str) -> int | None:
+    """Tokens of the modalities: 0 where a list has none of them, None where there is no list or no count in it."""
+    if not isinstance(details, list):
+        return None
+    rows = [row for row in details if isinstance(row, Mapping) and row.get("modality") in modalities]
+    told = [count({"tokenCount": 0, **row}, "tokenCount") for row in rows]
+    return None if None in told else sum(tokens or 0 for tokens in told)
 
 
 def render_usage(usage: Usage) -> Wire:

@@ -14,8 +14,11 @@ from prxy.formats.base import make_extras
 from prxy.formats.lenient import are_counts, count
 from prxy.formats.openai_chat.words import NAME
 
-_COUNTS = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "prompt_cache_hit_tokens", "cached_tokens")
-_DETAILS = ("cached_tokens", "cache_write_tokens", "audio_tokens", "reasoning_tokens")
+_COUNTS = (
+    *("prompt_tokens", "completion_tokens", "total_tokens", "reasoning_tokens"),
+    *("prompt_cache_hit_tokens", "cached_tokens"),
+)
+_DETAILS = ("cached_tokens", "cache_write_tokens", "audio_tokens", "image_tokens", "reasoning_tokens")
 
 
 def usage_of(chunk: Wire) -> Wire | None:
@@ -30,7 +33,10 @@ def usage_of(chunk: Wire) -> Wire | None:
 
 
 def parse_usage(usage: Wire, service_tier: Json = None) -> Usage | None:
-    """`service_tier` is what the body says beside it; a tier inside (Mistral) wins. None where it holds no counts."""
+    """`service_tier` is what the body says beside it; a tier inside (Mistral) wins.
+
+    None where it holds no counts, or a total of more than them.
+    """
     prompt, completion = _object(usage, "prompt_tokens_details"), _object(usage, "completion_tokens_details")
     if not (are_counts(usage, *_COUNTS) and are_counts(prompt, *_DETAILS) and are_counts(completion, *_DETAILS)):
         return None
@@ -38,9 +44,12 @@ def parse_usage(usage: Wire, service_tier: Json = None) -> Usage | None:
     if read is None or written is None:
         return None
     reasoning = _first(count(completion, "reasoning_tokens"), count(usage, "reasoning_tokens"))
-    if reasoning and count(usage, "total_tokens") == read + written + reasoning:
+    total = count(usage, "total_tokens") or 0
+    if reasoning and (reasoning > written or total == read + written + reasoning):
         # xAI reports reasoning beside completion_tokens: https://docs.x.ai/docs/guides/reasoning (as of 2026-11)
         written += reasoning
+    if total > read + written:
+        return None
     tier = usage.get("service_tier") or service_tier
     return Usage(
         input_tokens=read,
@@ -54,6 +63,8 @@ def parse_usage(usage: Wire, service_tier: Json = None) -> Usage | None:
         reasoning_tokens=reasoning,
         audio_input_tokens=count(prompt, "audio_tokens"),
         audio_output_tokens=count(completion, "audio_tokens"),
+        image_input_tokens=count(prompt, "image_tokens"),
+        image_output_tokens=count(completion, "image_tokens"),
         service_tier=tier if isinstance(tier, str) else None,
         extras=make_extras(NAME, usage),
     )
@@ -81,8 +92,13 @@ def render_usage(usage: Usage) -> Wire:
         "cached_tokens": usage.cached_input_tokens,
         "cache_write_tokens": usage.cache_write_tokens,
         "audio_tokens": usage.audio_input_tokens,
+        "image_tokens": usage.image_input_tokens,
     }
-    completion = {"reasoning_tokens": usage.reasoning_tokens, "audio_tokens": usage.audio_output_tokens}
+    completion = {
+        "reasoning_tokens": usage.reasoning_tokens,
+        "audio_tokens": usage.audio_output_tokens,
+        "image_tokens": usage.image_output_tokens,
+    }
     for name, details in (("prompt_tokens_details", prompt), ("completion_tokens_details", completion)):
         known = {key: tokens for key, tokens in details.items() if tokens is not None}
         if known:

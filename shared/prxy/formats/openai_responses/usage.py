@@ -13,24 +13,30 @@ from prxy.formats.lenient import are_counts, count
 from prxy.formats.openai_responses.words import NAME
 
 _COUNTS = ("input_tokens", "output_tokens", "total_tokens")
-_DETAILS = ("cached_tokens", "cache_write_tokens", "reasoning_tokens")
+_DETAILS = ("cached_tokens", "cache_write_tokens", "reasoning_tokens", "audio_tokens", "image_tokens")
 
 
 def parse_usage(body: Wire) -> Usage | None:
-    """The usage of a response object, None where it has none or where that holds no counts."""
+    """The usage of a response object, None where it has none, or holds no counts, or a total of more than them."""
     usage = body.get("usage")
     if not isinstance(usage, dict) or not usage:
         return None
     read, written = _object(usage.get("input_tokens_details")), _object(usage.get("output_tokens_details"))
     if not (are_counts(usage, *_COUNTS) and are_counts(read, *_DETAILS) and are_counts(written, *_DETAILS)):
         return None
-    tier = body.get("service_tier")
+    tier, whole = body.get("service_tier"), (count(usage, "input_tokens") or 0) + (count(usage, "output_tokens") or 0)
+    if (count(usage, "total_tokens") or 0) > whole:
+        return None
     return Usage(
         input_tokens=count(usage, "input_tokens") or 0,
         output_tokens=count(usage, "output_tokens") or 0,
         cached_input_tokens=count(read, "cached_tokens"),
         cache_write_tokens=count(read, "cache_write_tokens"),
         reasoning_tokens=count(written, "reasoning_tokens"),
+        audio_input_tokens=count(read, "audio_tokens"),
+        audio_output_tokens=count(written, "audio_tokens"),
+        image_input_tokens=count(read, "image_tokens"),
+        image_output_tokens=count(written, "image_tokens"),
         service_tier=tier if isinstance(tier, str) else None,
         extras=make_extras(NAME, usage),
     )
