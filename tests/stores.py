@@ -52,7 +52,8 @@ def make_claim(key: ApiKey, amount_nano: int, *, request_id: str | None = None, 
 
 async def fresh_table(transport: Transport, url: str | None = None, name: str | None = None) -> Table:
     address = Address(region=REGION, endpoint=url or embedded_url())
-    table = make_table(name or f"prxy-{secrets.token_hex(6)}", transport, address, FixedCredentials(CREDENTIALS))
+    credentials = FixedCredentials(CREDENTIALS)
+    table = make_table(name or f"prxy-{secrets.token_hex(6)}", transport, address, credentials, patience=30.0)
     assert await table.create_table(TABLE)
     return table
 

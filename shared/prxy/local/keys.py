@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from prxy.canonical.errors import NotFound
 from prxy.settings import ConfigurationError, Settings
 from prxy.store import key_text
 from prxy.store.key_text import ParsedKey
+from prxy.store.keys import KeyConflict
 from prxy.store.ports import KeyAdministration
 from prxy.store.records import ApiKey
 
@@ -79,4 +81,5 @@ async def seed(keys: LocalKeys, administration: KeyAdministration, now: int) -> 
                 secret_hash=key_text.hashed(parsed.text),
                 created_at=now,
             )
-            await administration.create(key)
+            with suppress(KeyConflict):  # another gateway on the same store was faster
+                await administration.create(key)

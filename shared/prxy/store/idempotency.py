@@ -55,11 +55,12 @@ class DynamoIdempotency(Idempotency):
             return
 
     async def abandon(self, once: Once) -> None:
+        """The claim is over since yesterday: a host whose clock is behind must find it free as well."""
         ended = Update(
-            expression="SET #ttl = :now REMOVE #xp",
+            expression="SET #ttl = :past REMOVE #xp",
             condition="#o = :o AND attribute_exists(#xp)",
             names={"#ttl": TTL, "#xp": EXPIRY, "#o": NONCE},
-            values={":now": int(self._clock()), ":o": once.nonce},
+            values={":past": int(self._clock()) - KEPT_S, ":o": once.nonce},
         )
         try:
             await self._table.update_item(once_at(once.key_id, once.word), ended)

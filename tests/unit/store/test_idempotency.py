@@ -192,3 +192,15 @@ async def test_of_many_at_once_one_runs(store: DynamoIdempotency, clock: Clock) 
 
         assert answers.count(None) == 1
         assert sum(isinstance(answer, IdempotencyConflict) for answer in answers) == 49
+
+
+async def test_what_was_abandoned_is_free_for_a_host_whose_clock_is_behind(table: Table) -> None:
+    behind = DynamoIdempotency(table, clock=lambda: NOON - 2)
+    ahead = DynamoIdempotency(table, clock=lambda: NOON)
+    first = Once(key_id="k", word="w", fingerprint="f", nonce="first")
+    assert await ahead.claim(first, 60.0) is None
+    await ahead.abandon(first)
+
+    again = await behind.claim(replace(first, nonce="second"), 60.0)
+
+    assert again is None
