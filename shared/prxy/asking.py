@@ -10,13 +10,17 @@ import asyncio
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 
 from prxy.canonical.errors import (
     CostLimitExceeded,
     GatewayError,
+    InvalidRequest,
+    NotFound,
     NotPermitted,
     ProviderConnectionFailed,
     ProviderError,
+    ProviderKeyUnavailable,
 )
 from prxy.canonical.events import StreamError
 from prxy.gateway import Gateway, Plan
@@ -27,6 +31,7 @@ from prxy.planning import Means, make_plan
 from prxy.providers.base import signed
 from prxy.providers.calling import Attempts, call_provider
 from prxy.providers.errors import error_from_reply
+from prxy.providers.transport import HttpRequest
 from prxy.routing import Target, tongue
 from prxy.store.records import Claim
 from prxy.upstream import Batch, read_stream, read_whole
@@ -46,17 +51,23 @@ class Asking:
         self._clock = asyncio.get_running_loop().time
         self._ends_at = self._clock() + seconds
         self._ended: list[Payment] = []
+        self._turn = 0
 
     async def begin(self) -> None:
-        """Get ready to ask the first target that can be asked. Raises what the first of them was refused for."""
+        """Get ready to ask the first target that can be asked.
+
+        Raises what the first of them was refused for, and at once what would be the same for each of them.
+        """
         refusal: GatewayError | None = None
         while self._waiting:
             try:
                 self.plan, self.payment = await self._admitted(self._waiting.pop(0))
-            except GatewayError as error:
+            except (CostLimitExceeded, InvalidRequest, NotFound, NotPermitted) as error:
                 refusal = refusal or error
             else:
                 return
+            finally:
+                self._turn += 1
         assert refusal is not None
         raise refusal
 
@@ -66,8 +77,13 @@ class Asking:
         costs = [payment.cost_nano for payment in (*self._ended, self.payment)]
         return None if None in costs else sum(cost for cost in costs if cost is not None)
 
+    async def written(self) -> None:
+        """Wait until the ledger has the end of every attempt."""
+        for payment in (*self._ended, self.payment):
+            await payment.written()
+
     async def batches(self) -> AsyncGenerator[Batch, None]:
-        """The events of the answer. Raises what went wrong before the first of them."""
+        """The events of the answer. Raises what went wrong before the first of them, with the target asked last."""
         while True:
             begun = False
             try:
@@ -88,14 +104,15 @@ class Asking:
         """Turn to the next target, where there is one and the error may be no other's."""
         if not self._waiting or not _may_go_on(error) or self._left_s() <= 0:
             return False
-        self.tried.append(Tried(target=self.plan.target.name, error=error))
-        failed = self.payment
+        failed, tried = self.payment, Tried(target=self.plan.target.name, error=error)
         if failed.open:
             await failed.settle(None)
+        await asyncio.shield(failed.written())  # nobody waits for it once there is another payment
         try:
             await self.begin()
         except GatewayError:
             return False
+        self.tried.append(tried)
         self._ended.append(failed)
         return True
 
@@ -129,7 +146,7 @@ class Asking:
         return await make_plan(self._call, target, speaks, self._gateway, means)
 
     def _claim(self, amount_nano: int) -> Claim:
-        call, turn = self._call, len(self.tried)
+        call, turn = self._call, self._turn
         return Claim(
             request_id=f"{call.id}#{turn}" if turn else call.id,
             nonce=secrets.token_hex(8),
@@ -144,7 +161,7 @@ class Asking:
         plan, payment = self.plan, self.payment
         target = plan.target
         try:
-            http = await signed(target.provider, plan.http, target.credential)
+            http = await signed(target.provider, self._in_its_share(plan.http), target.credential)
         except GatewayError:
             await payment.release()
             raise
@@ -165,7 +182,15 @@ class Asking:
         finally:
             await reply.aclose()
 
+    def _in_its_share(self, http: HttpRequest) -> HttpRequest:
+        """One that keeps silent leaves the same time to each of those that wait."""
+        share_s = self._left_s() / (1 + len(self._waiting))
+        deadlines = replace(http.deadlines, first_byte_s=min(http.deadlines.first_byte_s, share_s))
+        return replace(http, deadlines=deadlines)
+
 
 def _may_go_on(error: GatewayError) -> bool:
-    """Whether another target may do better: it was busy, broken or out of reach."""
+    """Whether another target may do better: this one was busy, broken or out of reach."""
+    if isinstance(error, ProviderKeyUnavailable | NotPermitted):
+        return True
     return isinstance(error, ProviderError) and (error.status == 429 or error.status >= 500)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from prxy.call_record import Journal
 from prxy.canonical.loss import Loss
 from prxy.canonical.request import ChatRequest
 from prxy.canonical.stream import EventFilter
@@ -32,6 +33,7 @@ class Gateway:
     idempotency: Idempotency
     transport_of: Callable[[ConfiguredProvider], Transport]
     deadlines: Deadlines
+    journal: Journal
     keepalive_s: float
     """Silence after which a stream sends a comment."""
     clock: Callable[[], float]

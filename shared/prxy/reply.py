@@ -6,7 +6,7 @@ The batch with the terminal event is held until the call is settled, so whoever 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec import structs
@@ -14,7 +14,7 @@ from msgspec import structs
 from prxy.asking import Asking
 from prxy.canonical.errors import GatewayError, ProviderError, ProviderStreamInterrupted
 from prxy.canonical.events import StreamEnd, StreamError, StreamEvent, StreamStart
-from prxy.canonical.response import ChatResponse
+from prxy.canonical.response import ChatResponse, Usage
 from prxy.canonical.stream import Fold
 from prxy.gateway import Gateway, Plan
 from prxy.idempotency import Attempt
@@ -63,8 +63,8 @@ class Reply:
         self._fold, self._meter = Fold(), Meter()
         self._clock = asyncio.get_running_loop().time
         self._began_at = self._clock()
-        self._first_byte_s: float | None = None
-        self._error: GatewayError | None = None
+        self.first_byte_s: float | None = None
+        self.error: GatewayError | None = None
         self._concluded = self._ended = False
 
     @property
@@ -80,6 +80,23 @@ class Reply:
     def skipped_modules(self) -> Sequence[str]:
         """Names of modules that did not do their work for this call."""
         return self._run.skipped
+
+    @property
+    def modules_s(self) -> Mapping[str, float]:
+        """Seconds that each module took."""
+        return self._run.spent_s
+
+    @property
+    def finish(self) -> tuple[str, ...]:
+        """Why each choice ended; nothing where the answer is not whole."""
+        return (
+            tuple(choice.finish.reason.value for choice in self._fold.response.choices) if self._fold.complete else ()
+        )
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the provider reported for the whole answer; None where none was asked, or it did not."""
+        return self._meter.usage if self.asking else None
 
     @property
     def replayed(self) -> bool:
@@ -98,21 +115,21 @@ class Reply:
         """The events for the client, ending in StreamEnd or StreamError. Raises only before the first batch."""
         try:
             async for batch in self._source:
-                if self._first_byte_s is None:
-                    self._first_byte_s = self._clock() - self._began_at
+                if self.first_byte_s is None:
+                    self.first_byte_s = self._clock() - self._began_at
                 events = [self._observed(event) for event in await self._passed(batch)]
-                if self._fold.complete or self._error:
+                if self._fold.complete or self.error:
                     await self._conclude()
                 yield events
         except GatewayError as error:
-            self._error = error
+            self.error = error
             raise
         finally:
             await self._source.aclose()
             if not self._concluded:
                 await asyncio.shield(self._conclude())
-            if self.payment:
-                await asyncio.shield(self.payment.written())
+            if self.asking:
+                await asyncio.shield(self.asking.written())
             if self.attempt:
                 await asyncio.shield(self.attempt.written())
 
@@ -147,7 +164,7 @@ class Reply:
             case _:
                 pass
         if isinstance(event, StreamError):
-            self._error = event.error
+            self.error = event.error
         else:
             self._fold.add(event)
             if isinstance(event, StreamStart):
@@ -166,12 +183,12 @@ class Reply:
 
     async def _settled(self) -> ChatResponse | None:
         """Settle, keep what must come back, run the after-hooks. The whole answer, None where there is none."""
-        whole = self._fold.complete and self._error is None
+        whole = self._fold.complete and self.error is None
         if self.payment:
             await self.payment.settle(self._meter.usage if whole or self._ended or self._fold.billable else None)
             self._distrust()
         if not whole:
-            error = self._error or ProviderStreamInterrupted("The call was given up before its end.")
+            error = self.error or ProviderStreamInterrupted("The call was given up before its end.")
             await self._run.after(self._outcome(None, error))
             return None
         response = self._fold.response
@@ -193,6 +210,6 @@ class Reply:
             cached=bool(self.cached_by),
             target=asking.plan.target.name if asking else None,
             tried=tuple(asking.tried) if asking else (),
-            first_byte_s=self._first_byte_s,
+            first_byte_s=self.first_byte_s,
             cost_nano=asking.cost_nano if asking else 0,
         )

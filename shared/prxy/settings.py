@@ -23,6 +23,8 @@ VARIABLES: Mapping[str, str] = {
     "PRXY_KEEPALIVE_S": "seconds of silence after which a stream sends a comment (15)",
     "PRXY_STORE_TIMEOUT_S": "seconds that the table may take to answer one attempt (1)",
     "PRXY_PROVIDERS": "more OpenAI-compatible providers: name=https://host/v1, comma-separated; keys in <NAME>_API_KEY",
+    "PRXY_EMBEDDING_MODEL": "model that semantic-cache compares by: provider/model or local/name",
+    "PRXY_VECTOR_BUCKET": "bucket of Amazon S3 Vectors for semantic-cache, in place of the table",
     "PRXY_TRANSPORT": "lean (default) or httpx, which honours HTTPS_PROXY",
     "PRXY_LOCAL_API_KEY": "key that `prxy serve` uses in place of a made one",
     "PRXY_LOCAL_ADMIN_KEY": "admin key that `prxy serve` uses in place of a made one",
@@ -30,6 +32,7 @@ VARIABLES: Mapping[str, str] = {
     "AWS_DEFAULT_REGION": "read when AWS_REGION is not set",
     "AWS_ENDPOINT_URL_DYNAMODB": "another address for DynamoDB",
     "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": "another address for Bedrock",
+    "AWS_ENDPOINT_URL_S3VECTORS": "another address for Amazon S3 Vectors",
     "AWS_BEARER_TOKEN_BEDROCK": "Bedrock API key, in place of a signature",
     "AWS_ACCESS_KEY_ID": "credentials for the table and Bedrock",
     "AWS_SECRET_ACCESS_KEY": "credentials for the table and Bedrock",
@@ -40,6 +43,7 @@ VARIABLES: Mapping[str, str] = {
 """Every variable that the gateway reads, besides <PROVIDER>_API_KEY, <PROVIDER>_API_KEY_ARN and <PROVIDER>_BASE_URL."""
 
 
+EMBEDDING_MODEL = "openai/text-embedding-3-small"
 _PROVIDER_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
@@ -52,6 +56,7 @@ class AwsSettings:
     region: str = "us-east-1"
     dynamodb_url: str | None = None
     bedrock_url: str | None = None
+    s3vectors_url: str | None = None
     bedrock_key: str | None = None
     access_key_id: str | None = None
     secret_access_key: str | None = None
@@ -69,6 +74,8 @@ class Settings:
     keepalive_s: float = 15.0
     store_timeout_s: float = 1.0
     transport: str = "lean"
+    embedding_model: str = EMBEDDING_MODEL
+    vector_bucket: str | None = None
     local_api_key: str | None = None
     local_admin_key: str | None = None
     aws: AwsSettings = field(default_factory=AwsSettings)
@@ -105,6 +112,8 @@ def read_settings(environ: Mapping[str, str], providers: Collection[str] = ()) -
         keepalive_s=_seconds(env, "PRXY_KEEPALIVE_S", 15.0),
         store_timeout_s=_seconds(env, "PRXY_STORE_TIMEOUT_S", 1.0),
         transport=_word(env, "PRXY_TRANSPORT", "lean", "httpx"),
+        embedding_model=env.get("PRXY_EMBEDDING_MODEL", EMBEDDING_MODEL),
+        vector_bucket=env.get("PRXY_VECTOR_BUCKET"),
         local_api_key=env.get("PRXY_LOCAL_API_KEY"),
         local_admin_key=env.get("PRXY_LOCAL_ADMIN_KEY"),
         aws=_aws(env),
@@ -120,6 +129,7 @@ def _aws(env: Mapping[str, str]) -> AwsSettings:
         region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or "us-east-1",
         dynamodb_url=env.get("AWS_ENDPOINT_URL_DYNAMODB"),
         bedrock_url=env.get("AWS_ENDPOINT_URL_BEDROCK_RUNTIME"),
+        s3vectors_url=env.get("AWS_ENDPOINT_URL_S3VECTORS"),
         bedrock_key=(env.get("AWS_BEARER_TOKEN_BEDROCK") or "").strip() or None,
         access_key_id=env.get("AWS_ACCESS_KEY_ID"),
         secret_access_key=env.get("AWS_SECRET_ACCESS_KEY"),

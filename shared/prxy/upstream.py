@@ -37,7 +37,7 @@ async def read_stream(reply: HttpReply, format_: Format) -> AsyncGenerator[Batch
         else:
             yield decoding.finish()
     except ProviderError as error:
-        yield [StreamError(error=error)]
+        yield [*decoding.told(), StreamError(error=error)]
         return
     if not decoding.broken:
         await _drain(chunks)
@@ -95,7 +95,13 @@ class _Decoding:
                 self.ended = True
         events.append(Verbatim(format=self._name, value=frame))
 
+    def told(self) -> list[StreamEvent]:
+        """What a stream that broke had told of its end: what it is billed by may be among it."""
+        return [event for event in self._decoder.finish() if not isinstance(event, StreamEnd | StreamError)]
+
     def _fail(self, events: list[StreamEvent], error: GatewayError) -> None:
+        if not self.ended:
+            events.extend(self.told())
         self.ended = self.broken = True
         events.append(StreamError(error=error))
 

@@ -3,47 +3,55 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from typing import NamedTuple
 
 from prxy.api.app import create_app
 from prxy.api.http import App
 from prxy.api.routes import RENDER_ERROR, ROUTES
+from prxy.aws_access import operator_credentials, required, secret_key
 from prxy.catalog import Catalog
 from prxy.control import ControlPlane
+from prxy.embeddings import GatewayEmbeddings, TransportOf
 from prxy.gateway import Gateway
 from prxy.housekeeping import Housekeeping
 from prxy.known_models import KnownModels
-from prxy.logs import log_as_json
+from prxy.logs import LogJournal, log_as_json
 from prxy.modules import MODULES
-from prxy.pipeline.base import Ports
+from prxy.pipeline.base import Embeddings, Ports
 from prxy.pipeline.flights import Flights
 from prxy.pipeline.installed import AvailableModules
 from prxy.pipeline.pipelines import Pipelines
 from prxy.providers import PROVIDERS, bedrock
 from prxy.providers.auth import none_needed
-from prxy.providers.aws.credentials import ContainerCredentials, CredentialSource, FixedCredentials
-from prxy.providers.aws.secrets import SecretKey, vault_of
+from prxy.providers.aws.credentials import CredentialSource, FixedCredentials
 from prxy.providers.aws.sigv4 import Credentials
-from prxy.providers.base import ConfiguredProvider, Sign, configure
-from prxy.providers.compatible import compatible_row
+from prxy.providers.base import ConfiguredProvider, Provider, Sign, configure
+from prxy.providers.compatible import EMBEDDINGS, compatible_row
 from prxy.providers.lean import LeanTransport
 from prxy.providers.transport import Transport
-from prxy.settings import AwsSettings, ConfigurationError, Settings, from_environment
+from prxy.settings import ConfigurationError, Settings, from_environment
 from prxy.store.accounts import DynamoKeys, DynamoTenants
+from prxy.store.breakers import DynamoBreakers
 from prxy.store.cache import DynamoResponseCache
 from prxy.store.dynamodb import Address, make_table
 from prxy.store.idempotency import DynamoIdempotency
 from prxy.store.keys import DynamoKeyAdministration
+from prxy.store.learning import DynamoLessons, OwnLatencies
 from prxy.store.ledger import DynamoLedger
+from prxy.store.ports import Ledger, VectorStore
 from prxy.store.reasoning import DynamoReasoningMemory
+from prxy.store.s3_vectors import Bucket, S3Vectors
 from prxy.store.schema import tenant_at
 from prxy.store.sharing import SharedLedger
 from prxy.store.table import Table
 from prxy.store.tenants import DynamoTenantAdministration
+from prxy.store.vectors import DynamoVectors
 
 
 class WaysOut(NamedTuple):
@@ -73,22 +81,15 @@ def wire(settings: Settings, store_credentials: Credentials | None = None, ways:
     `store_credentials`: those of an embedded store, which are nobody's at AWS. `ways`: for whoever watches what leaves.
     """
     to_store, to_providers = ways or WaysOut(LeanTransport(), _provider_transport(settings))
-    credentials = _credentials(settings.aws, to_store)
-    table = make_table(
-        settings.table,
-        to_store,
-        Address(region=settings.aws.region, endpoint=settings.aws.dynamodb_url),
-        FixedCredentials(store_credentials) if store_credentials else _store_credentials(credentials),
-        patience=settings.store_timeout_s,
-    )
+    credentials = operator_credentials(settings.aws, to_store)
+    for_table = FixedCredentials(store_credentials) if store_credentials else required(credentials)
+    table = _table(settings, to_store, for_table)
     stores = _Stores(table)
     catalog, providers = Catalog(), _providers(settings, credentials, to_store)
-    ports = Ports(
-        response_cache=DynamoResponseCache(table),
-        models=KnownModels(catalog, providers),
-        flights=Flights(),
-        clock=time.time,
-    )
+    transport_of = _transport_of(to_providers)
+    embeddings = _embeddings(settings, providers, catalog, stores.ledger, transport_of)
+    vectors = _vectors(settings, table, to_store, credentials)
+    ports = _ports(table, KnownModels(catalog, providers), embeddings, vectors)
     pipelines = Pipelines(AvailableModules(MODULES), ports, settings.pipeline)
     gateway = Gateway(
         pipelines=pipelines,
@@ -97,11 +98,12 @@ def wire(settings: Settings, store_credentials: Credentials | None = None, ways:
         models=ports.models,
         keys=stores.keys,
         tenants=stores.tenants,
-        ledger=SharedLedger(stores.of_keys, stores.of_tenants),
+        ledger=stores.ledger,
         memory=DynamoReasoningMemory(table),
         idempotency=DynamoIdempotency(table),
-        transport_of=lambda provider: provider.row.transport or to_providers,
+        transport_of=transport_of,
         deadlines=settings.deadlines,
+        journal=LogJournal(),
         keepalive_s=settings.keepalive_s,
         clock=time.time,
     )
@@ -112,6 +114,58 @@ def wire(settings: Settings, store_credentials: Credentials | None = None, ways:
     )
 
 
+def _table(settings: Settings, transport: Transport, credentials: CredentialSource) -> Table:
+    address = Address(region=settings.aws.region, endpoint=settings.aws.dynamodb_url)
+    return make_table(settings.table, transport, address, credentials, patience=settings.store_timeout_s)
+
+
+def _transport_of(to_providers: Transport) -> TransportOf:
+    return lambda provider: provider.row.transport or to_providers
+
+
+def _embeddings(
+    settings: Settings,
+    providers: Mapping[str, ConfiguredProvider],
+    catalog: Catalog,
+    ledger: Ledger,
+    transport_of: TransportOf,
+) -> Embeddings:
+    return GatewayEmbeddings(
+        model=settings.embedding_model,
+        providers=providers,
+        catalog=catalog,
+        ledger=ledger,
+        transport_of=transport_of,
+        deadlines=settings.deadlines,
+    )
+
+
+def _vectors(
+    settings: Settings, table: Table, transport: Transport, credentials: CredentialSource | None
+) -> VectorStore | None:
+    """Those of the table are searched with numpy, which need not be installed; None where it is not."""
+    if settings.vector_bucket is not None:
+        aws = settings.aws
+        bucket = Bucket(name=settings.vector_bucket, region=aws.region, endpoint=aws.s3vectors_url)
+        return S3Vectors(bucket, transport, required(credentials))
+    return DynamoVectors(table) if find_spec("numpy") else None
+
+
+def _ports(table: Table, models: KnownModels, embeddings: Embeddings, vectors: VectorStore | None) -> Ports:
+    return Ports(
+        response_cache=DynamoResponseCache(table),
+        embeddings=embeddings,
+        vectors=vectors,
+        models=models,
+        flights=Flights(),
+        breakers=DynamoBreakers(table, random.random),
+        lessons=DynamoLessons(table),
+        latencies=OwnLatencies(),
+        clock=time.time,
+        random=random.random,
+    )
+
+
 class _Stores:
     """Accounts, over one table."""
 
@@ -119,6 +173,7 @@ class _Stores:
         self.keys, self.tenants = DynamoKeys(table), DynamoTenants(table)
         self.of_keys = DynamoLedger(table, remember=self.keys.remember)
         self.of_tenants = DynamoLedger(table, at=tenant_at, remember=self.tenants.remember)
+        self.ledger = SharedLedger(self.of_keys, self.of_tenants)
         self.key_administration = DynamoKeyAdministration(table)
         self.tenant_administration = DynamoTenantAdministration(table)
 
@@ -144,22 +199,18 @@ def _house(stores: _Stores) -> Housekeeping:
     )
 
 
-def _secret(name: str, arn: str, credentials: CredentialSource, to_aws: Transport) -> SecretKey:
-    try:
-        vault = vault_of(arn, to_aws, credentials)
-    except ValueError as error:
-        raise ConfigurationError(f"{name.upper()}_API_KEY_ARN: {error}.") from error
-    return SecretKey(arn, PROVIDERS[name].auth if name in PROVIDERS else none_needed, vault)
-
-
 def _signers(settings: Settings, credentials: CredentialSource | None, to_aws: Transport) -> Mapping[str, Sign]:
     """What authorises calls that carry no key: AWS credentials for Bedrock, a secret where one is named."""
     if credentials is None:
         return {}
     secrets: dict[str, Sign] = {
-        name: _secret(name, arn, credentials, to_aws) for name, arn in settings.provider_key_arns.items()
+        name: secret_key(name, arn, credentials, to_aws) for name, arn in settings.provider_key_arns.items()
     }
     return {bedrock.PROVIDER.name: bedrock.signer(settings.aws.region, credentials)} | secrets
+
+
+def _added_row(name: str) -> Provider:
+    return compatible_row(name, None, none_needed, embeddings_path=EMBEDDINGS)
 
 
 def _providers(
@@ -170,7 +221,7 @@ def _providers(
     keys = {name: aws.bedrock_key} if aws.bedrock_key else {}
     try:
         return configure(
-            [*PROVIDERS.values(), *(compatible_row(name, None, none_needed) for name in settings.added_providers)],
+            [*PROVIDERS.values(), *(_added_row(name) for name in settings.added_providers)],
             keys={**keys, **settings.provider_keys},
             urls={
                 name: aws.bedrock_url or bedrock.runtime_url(aws.region),
@@ -189,26 +240,6 @@ def _provider_transport(settings: Settings) -> Transport:
     from prxy.providers.through_httpx import HttpxTransport  # noqa: PLC0415  # 100 ms of cold start, only when asked for
 
     return HttpxTransport()
-
-
-def _credentials(aws: AwsSettings, transport: Transport) -> CredentialSource | None:
-    """The operator's own at AWS, None where the environment has none."""
-    if aws.credentials_uri:
-        return ContainerCredentials(transport, aws.credentials_uri, token=aws.credentials_token)
-    if not (aws.access_key_id and aws.secret_access_key):
-        return None
-    return FixedCredentials(
-        Credentials(access_key=aws.access_key_id, secret_key=aws.secret_access_key, token=aws.session_token)
-    )
-
-
-def _store_credentials(found: CredentialSource | None) -> CredentialSource:
-    if found is None:
-        raise ConfigurationError(
-            "No AWS credentials for the table: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY "
-            "(any words will do where AWS_ENDPOINT_URL_DYNAMODB names a local store)."
-        )
-    return found
 
 
 def local_app(planes: Planes) -> App:

@@ -26,6 +26,8 @@ class Answer:
     """Break the connection off behind the last piece."""
     pause_s: float = 0.0
     """Waited before each piece but the first."""
+    gate: threading.Event | None = None
+    """Nothing is sent before it is set."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +69,8 @@ class Upstream:
         await self._send(queue.pop(0) if len(queue) > 1 else queue[0], send)
 
     async def _send(self, answer: Answer, send: Any) -> None:
+        while answer.gate and not answer.gate.is_set():
+            await asyncio.sleep(0.01)
         pieces = [answer.body] if isinstance(answer.body, bytes) else list(answer.body)
         headers = [(name.encode(), value.encode()) for name, value in answer.headers.items()]
         if answer.cut:

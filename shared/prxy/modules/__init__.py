@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from prxy.modules.airgap import Airgap
 from prxy.modules.cost_guard import CostGuard
 from prxy.modules.exact_cache import ExactCache
+from prxy.modules.prompt_optimizer import PromptOptimizer
+from prxy.modules.router import Router
+from prxy.modules.semantic_cache import SemanticCache
 from prxy.pipeline.base import Module
 
 MODULES: Mapping[str, type[Module]] = {
@@ -15,5 +18,8 @@ MODULES: Mapping[str, type[Module]] = {
         Airgap,
         CostGuard,
         ExactCache,
+        PromptOptimizer,
+        Router,
+        SemanticCache,
     )
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
@@ -14,7 +14,7 @@ from prxy.canonical.response import ChatResponse
 from prxy.canonical.stream import EventFilter
 from prxy.catalog import ModelCard
 from prxy.pipeline.flights import Flights
-from prxy.store.ports import ResponseCache
+from prxy.store.ports import Breakers, Latencies, Lessons, ResponseCache, VectorStore
 from prxy.store.records import NO_LIMITS, ApiKey, Limits, Once, Tenant
 
 
@@ -120,14 +120,39 @@ class Models(Protocol):
         ...
 
 
+class Embeddings(Protocol):
+    """Text as vectors: what means the same points the same way."""
+
+    @property
+    def default_model(self) -> str:
+        """The model where none is named."""
+        ...
+
+    def serves(self, model: str) -> bool:
+        """Whether a name, `provider/model` or `local/name`, leads to something that makes vectors."""
+        ...
+
+    async def embed(self, text: str, model: str, call: Call) -> Sequence[float]:
+        """The vector of a text, on the account of the call. Raises GatewayError, and whatever a local model raises."""
+        ...
+
+
 class Ports(Struct, frozen=True, kw_only=True):
     """What the composition root offers to modules."""
 
     response_cache: ResponseCache
+    embeddings: Embeddings
+    vectors: VectorStore | None
+    """None: what it computes with is not installed."""
     models: Models
     flights: Flights
+    breakers: Breakers
+    lessons: Lessons
+    latencies: Latencies
     clock: Callable[[], float]
     """Epoch seconds."""
+    random: Callable[[], float]
+    """From 0 up to 1, without it."""
 
 
 class ModuleOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):

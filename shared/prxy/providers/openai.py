@@ -24,6 +24,7 @@ PROVIDER = Provider(
     name="openai",
     base_url="https://api.openai.com/v1",
     auth=bearer,
+    embeddings_path="/embeddings",
     speaks=(
         Speaks(
             format=replace(openai_chat.FORMAT, render_request=_render_request), path="/chat/completions", partial=True

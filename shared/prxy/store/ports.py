@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Protocol
+
+from msgspec import Struct
 
 from prxy.canonical.parts import Part
 from prxy.canonical.response import ChatResponse
@@ -90,6 +93,23 @@ class ResponseCache(Protocol):
     async def put(self, tenant: str, digest: str, response: ChatResponse, ttl_s: int) -> None: ...
 
 
+class Shelf(Struct, frozen=True, kw_only=True):
+    """Where vectors stand that may be compared: nothing on one shelf is ever found from another."""
+
+    tenant: str
+    name: str
+
+
+class VectorStore(Protocol):
+    """Raises StoreUnavailable and ProviderError; the caller does without."""
+
+    async def nearest(self, shelf: Shelf, vector: Sequence[float], least: float) -> Sequence[str]:
+        """Names of the few live vectors whose cosine with this one is at least `least`, the greatest cosine first."""
+        ...
+
+    async def add(self, shelf: Shelf, name: str, vector: Sequence[float], ttl_s: int) -> None: ...
+
+
 class ReasoningMemory(Protocol):
     """Signed parts that a client's wire cannot carry, kept under the id of the tool call they led to."""
 
@@ -114,4 +134,60 @@ class Idempotency(Protocol):
 
     async def abandon(self, once: Once) -> None:
         """Let the next attempt run, with whatever request. Does nothing where one does. Raises StoreUnavailable."""
+        ...
+
+
+class Circuit(Enum):
+    """Whether a model is worth asking."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    """It failed too often a moment ago."""
+    HALF_OPEN = "half_open"
+    """One call may try it."""
+
+
+class Breakers(Protocol):
+    """Circuit breakers, one for each tenant and target (`provider/model`). Every method raises StoreUnavailable."""
+
+    async def look(self, tenant: str, targets: Sequence[str]) -> Mapping[str, Circuit]:
+        """How they stand, perhaps some seconds ago."""
+        ...
+
+    async def may_try(self, tenant: str, target: str) -> bool:
+        """Ask for the one try of a half-open target; False where another call has it."""
+        ...
+
+    async def failed(self, tenant: str, target: str) -> None: ...
+    async def answered(self, tenant: str, target: str) -> None: ...
+
+
+class Lesson(Struct, frozen=True, kw_only=True):
+    """What calls taught about a model, in thousandths of a whole good answer."""
+
+    count: int = 0
+    reward_milli: int = 0
+    """The sum over all of them."""
+
+    @property
+    def mean_milli(self) -> float:
+        return self.reward_milli / self.count if self.count else 0.0
+
+
+class Lessons(Protocol):
+    """By tenant, kind of question (`bucket`) and target (`provider/model`). Every method raises StoreUnavailable."""
+
+    async def recall(self, tenant: str, bucket: str, targets: Sequence[str]) -> Mapping[str, Lesson]:
+        """One for each of the targets, perhaps a minute old; an empty one where nothing is known."""
+        ...
+
+    async def learn(self, tenant: str, bucket: str, target: str, reward_milli: int) -> None: ...
+
+
+class Latencies(Protocol):
+    """Seconds until answers began, smoothed; streams and whole answers apart."""
+
+    def note(self, tenant: str, target: str, *, stream: bool, seconds: float) -> None: ...
+    def known(self, tenant: str, target: str, *, stream: bool) -> float | None:
+        """None where nothing was measured lately."""
         ...

@@ -5,13 +5,19 @@
     tenant's budget   B#<tenant>                budget   doc st v · d… m… q… u… unc · res · gk gs
     cached response   T#<tenant>#cache#<sha>    cache    tn doc ttl
     signed reasoning  T#<tenant>#think#<sha>    think    tn id doc ttl
+    circuit breaker   T#<tenant>#break#<sha>    break    tn tg n? w? xu? ttl
+    lesson            T#<tenant>#learn#<sha>    learn    tn tg n s ttl
     call run once     I#<public id>#<sha>       once     fp o xp? doc? ttl
+    shelved vector    T#<tenant>#shelf#<sha>    <age>#…  tn n vec ttl
 
     doc        the record as JSON text
     st, v, xp  status, version and expiry of the key, so that a write can compare them
     tn         tenant, compared again on every read
     fp, o      fingerprint of the request under an Idempotency-Key, and the attempt that has it; `xp` only while it
                runs, `doc` only where it finished with an answer that fits
+    tg         provider/model
+    n, w, xu   failures since `w`; until when the model is asked last. Of a lesson: calls, and in `s` the sum of rewards
+    n, vec     what the vector stands for, and its 8-bit coordinates in base64
     ttl        epoch seconds; a read ignores what is past it, DynamoDB deletes it later
     res        {<rid>: {a: nano-USD, o: nonce, x: expiry, d: day}}, the holds in flight; without `o` a tombstone
     d20261122 m202611      nano-USD spent or held in that day, in that month
@@ -19,6 +25,7 @@
     u20261122 u202611 unc   nano-USD charged without the provider's word: of that day, of that month, ever
 
 The names of windows carry their date, so a new day is an absent attribute and nothing is ever reset.
+`<age>` counts milliseconds down, so that the newest vector of a shelf sorts first.
 Index `keys_by_tenant` (gk = `K`, gs = <tenant>#<public id>, keys only) lists keys, and with gk = `B`, gs = <tenant> the
 budgets of tenants; reserving and settling touch none of its attributes, so it costs nothing there. Tenants may contain
 any character: what follows a tenant in `pk` has a fixed length and no `#`.
@@ -47,9 +54,14 @@ PARTITION, SORT, TTL = "pk", "sk", "ttl"
 TENANT, DOCUMENT = "tn", "doc"
 STATUS, VERSION, EXPIRY, HOLDS, UNCONFIRMED = "st", "v", "xp", "res", "unc"
 FINGERPRINT = "fp"
+NAME, VECTOR = "n", "vec"
+TARGET, FAILURES, SINCE, OPEN_UNTIL = "tg", "n", "w", "xu"
+LESSONS, REWARD = "n", "s"
 AMOUNT, NONCE, HOLD_EXPIRY, HOLD_DAY = "a", "o", "x", "d"
 INDEX, INDEX_PARTITION, INDEX_SORT = "keys_by_tenant", "gk", "gs"
 ALL_KEYS, ALL_TENANTS = "K", "B"
+_LAST_MS = 9_999_999_999_999
+"""Of thirteen digits: some day in 2286."""
 
 TABLE: Wire = {
     "BillingMode": "PAY_PER_REQUEST",
@@ -91,9 +103,32 @@ def reasoning_at(tenant: str, call_id: str) -> Item:
     return {PARTITION: f"T#{tenant}#think#{_sha(call_id)}", SORT: "think"}
 
 
+def breaker_at(tenant: str, target: str) -> Item:
+    """`target`: provider/model."""
+    return {PARTITION: f"T#{tenant}#break#{_sha(target)}", SORT: "break"}
+
+
+def lesson_at(tenant: str, bucket: str, target: str) -> Item:
+    """`bucket`: words of a prompt, so they are hashed."""
+    return {PARTITION: f"T#{tenant}#learn#{_sha(f'{_sha(bucket)}#{target}')}", SORT: "learn"}
+
+
 def once_at(key_id: str, word: str) -> Item:
     """`word`: what the client sent in Idempotency-Key."""
     return {PARTITION: f"I#{key_id}#{_sha(word)}", SORT: "once"}
+
+
+def shelf_partition(tenant: str, shelf: str) -> str:
+    return f"T#{tenant}#shelf#{_sha(shelf)}"
+
+
+def shelved_since(epoch_ms: int) -> str:
+    """Sorts before whatever was put on a shelf before that moment, and after what was put there later."""
+    return f"{_LAST_MS - epoch_ms:013d}"
+
+
+def vector_at(tenant: str, shelf: str, name: str, epoch_ms: int) -> Item:
+    return {PARTITION: shelf_partition(tenant, shelf), SORT: f"{shelved_since(epoch_ms)}#{_sha(name)[:16]}"}
 
 
 def tenant_prefix(tenant: str) -> str:

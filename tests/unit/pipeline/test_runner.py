@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import pytest
 from msgspec import structs
 
-from prxy.canonical.errors import CostLimitExceeded, InvalidRequest, NotPermitted, StoreUnavailable
+from prxy.canonical.errors import CostLimitExceeded, InvalidRequest, NotFound, NotPermitted, StoreUnavailable
 from prxy.canonical.request import ChatRequest, Message, Role
 from prxy.canonical.response import ChatResponse, Choice, Finish, FinishReason
 from prxy.pipeline.base import Call, Facts, Module, ModuleOptions, OnFailure, Outcome, Ports, Step
 from prxy.pipeline.flights import Flights
 from prxy.pipeline.pipelines import Pipelines
 from prxy.pipeline.runner import Run
+from prxy.store.learning import OwnLatencies
+from prxy.store.ports import Circuit, Lesson
 from prxy.store.records import ApiKey
 
 KEY = ApiKey(id="k", name="k", tenant="t")
@@ -39,7 +43,50 @@ class NoModels:
         return None
 
 
-PORTS = Ports(response_cache=NoCache(), models=NoModels(), flights=Flights(), clock=lambda: 0.0)
+class NoEmbeddings:
+    default_model = "local/none"
+
+    def serves(self, model: str) -> bool:
+        return False
+
+    async def embed(self, text: str, model: str, call: Call) -> Sequence[float]:
+        raise NotFound("There are none.")
+
+
+class NoBreakers:
+    async def look(self, tenant: str, targets: Sequence[str]) -> Mapping[str, Circuit]:
+        return dict.fromkeys(targets, Circuit.CLOSED)
+
+    async def may_try(self, tenant: str, target: str) -> bool:
+        return True
+
+    async def failed(self, tenant: str, target: str) -> None:
+        return None
+
+    async def answered(self, tenant: str, target: str) -> None:
+        return None
+
+
+class NoLessons:
+    async def recall(self, tenant: str, bucket: str, targets: Sequence[str]) -> Mapping[str, Lesson]:
+        return dict.fromkeys(targets, Lesson())
+
+    async def learn(self, tenant: str, bucket: str, target: str, reward_milli: int) -> None:
+        return None
+
+
+PORTS = Ports(
+    response_cache=NoCache(),
+    embeddings=NoEmbeddings(),
+    vectors=None,
+    models=NoModels(),
+    flights=Flights(),
+    breakers=NoBreakers(),
+    lessons=NoLessons(),
+    latencies=OwnLatencies(),
+    clock=lambda: 0.0,
+    random=lambda: 0.0,
+)
 
 
 class Scripted(Module):

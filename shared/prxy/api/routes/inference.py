@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 from prxy.api.calls import Door
 from prxy.api.http import Receive, Scope, Send
 from prxy.api.streaming import Client, answer
+from prxy.canonical.errors import GatewayError
 from prxy.exchange import exchange
 from prxy.formats.base import Format
 from prxy.gateway import Gateway
+from prxy.journal import record_of
 
 
 class Inference:
@@ -19,8 +23,19 @@ class Inference:
         self._door = Door(format=format_, parse_request=format_.parse_request, gateway=gateway)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        call, steps, left_s, query = await self._door.receive(scope, receive)
-        with self._door.in_own_words():
-            reply = await exchange(call, steps, self._gateway, left_s)
-        client = Client(format=self.format, writer=self.format.writer(query), keepalive_s=self._gateway.keepalive_s)
-        await answer(reply, client, send)
+        began = time.monotonic()
+        received = await self._door.receive(scope, receive)
+        gateway, reply, refusal = self._gateway, None, None
+        try:
+            with self._door.in_own_words():
+                reply = await exchange(received.call, received.steps, gateway, received.left_s)
+            writer = self.format.writer(received.query)
+            await answer(reply, Client(format=self.format, writer=writer, keepalive_s=gateway.keepalive_s), send)
+        except GatewayError as error:
+            refusal = error
+            raise
+        except Exception:
+            refusal = GatewayError()
+            raise
+        finally:
+            gateway.journal.note(record_of(received.call, reply, refusal, time.monotonic() - began))

@@ -130,6 +130,8 @@ class StreamDecoder:
         usage = usage_of(chunk)
         if usage is not None:
             self._usage = parse_usage(usage, self._said.get("service_tier"))
+        elif any(_says_more(object_(choice.get("delta"))) for choice in choices):
+            self._usage = None  # a report from before does not count what comes here
         if self._usage is not None and not choices:
             yield UsageUpdate(usage=self._usage)
             self._usage = None
@@ -281,3 +283,7 @@ class StreamDecoder:
         finish = parse_finish({**choice.fields, "finish_reason": choice.finish}, choice.begun)
         finish = structs.replace(finish, explanation=self._remark)
         yield ChoiceEnd(choice=choice.number, finish=finish, extras=make_extras(NAME, kept))
+
+
+def _says_more(delta: Wire) -> bool:
+    return any(value for name, value in delta.items() if name != "role")

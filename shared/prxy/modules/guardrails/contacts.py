@@ -1,0 +1,149 @@
+"""Detectors of what one is reached by: e-mail addresses, phone numbers, addresses of hosts.
+
+Each is one pass of a search for something rare (an `@`, three digits in a row), and bounded work at each find.
+"""
+
+from __future__ import annotations
+
+import re
+
+from prxy.modules.guardrails.checks import is_address
+from prxy.modules.guardrails.detector import Span
+from prxy.modules.guardrails.tails import open_number, open_suffix
+
+_LOCAL_CHARS = 64
+_EMAIL_CHARS = 400
+"""More than the local part, the sign and the ten longest labels that are looked at... of a real address (320)."""
+_AT = re.compile(r"@(?<=[\w%+-]@)[\w-]{1,63}(?:\.[\w-]{1,63}){1,9}")
+_LOCAL = re.compile(r"[\w.%+-]{1,64}")
+_TOP_LABEL = re.compile(r"[^\W\d_]{2,24}|xn--[\w-]{2,59}")
+_EMAIL_TAIL = re.compile(r"[\w.%+@-]{0,400}")
+
+
+class Email:
+    def find(self, text: str, start: int) -> Span | None:
+        if text.find("@", start) < 0:
+            return None
+        for match in _AT.finditer(text, start):
+            at = match.start()
+            end = _end_of_domain(text, match.start() + 1, match.end())
+            if end:
+                begin = _begin_of_local(text, at)
+                if begin >= start:
+                    return Span(begin, end)
+        return None
+
+    def open_from(self, text: str) -> int:
+        return open_suffix(_EMAIL_TAIL, text, _EMAIL_CHARS)
+
+
+def _end_of_domain(text: str, start: int, end: int) -> int:
+    """Where the last label ends that may be a top-level domain, 0 where there is none behind a first label."""
+    while (dot := text.rfind(".", start, end)) > 0:
+        label = text[dot + 1 : end].rstrip("-_")
+        if _TOP_LABEL.fullmatch(label):
+            return dot + 1 + len(label)
+        end = dot
+    return 0
+
+
+def _begin_of_local(text: str, at: int) -> int:
+    before = _LOCAL.match(text[max(at - _LOCAL_CHARS, 0) : at][::-1])
+    local = before.group() if before else ""
+    return at - len(local.rstrip(".%-+"))
+
+
+_NORTH_AMERICAN = re.compile(r"[2-9](?<![0-9].)[0-9]{2}(?:\)[ .-]?|[ .-])[2-9][0-9]{2}[ .-][0-9]{4}(?![0-9])")
+_COUNTRY_ONE = re.compile(r"(?:\+?1[ .-]?)?\(?\Z")
+_INTERNATIONAL = re.compile(
+    r"\+(?<![\w+]\+)(?:1[ .-]?\(?[2-9][0-9]{2}\)?[ .-]?[0-9]{3}[ .-]?[0-9]{4}"
+    r"|[2-9](?:[ .()-]{0,2}[0-9]){6,14})(?![0-9])"
+)
+
+
+class Phone:
+    """E.164 with its plus sign, and the North American forms; digits in a row alone are no phone number."""
+
+    def find(self, text: str, start: int) -> Span | None:
+        found = [span for span in (_international(text, start), _north_american(text, start)) if span]
+        return min(found, default=None)
+
+    def open_from(self, text: str) -> int:
+        return open_number(text)
+
+
+def _international(text: str, start: int) -> Span | None:
+    if text.find("+", start) < 0:
+        return None
+    match = _INTERNATIONAL.search(text, start)
+    return Span(*match.span()) if match else None
+
+
+def _north_american(text: str, start: int) -> Span | None:
+    for match in _NORTH_AMERICAN.finditer(text, start):
+        begin = _begin_of_north_american(text, match.start())
+        if begin >= max(start, 0):
+            return Span(begin, match.end())
+    return None
+
+
+def _begin_of_north_american(text: str, area: int) -> int:
+    """Where the number begins whose area code stands there; -1 where something before it makes it another number."""
+    prefix = _COUNTRY_ONE.search(text, max(area - 5, 0), area)
+    begin = prefix.start() if prefix else area
+    bracketed = text[area - 1 : area] == "("
+    before = text[max(begin - 2, 0) : begin]
+    if bracketed != (text[area + 3] == ")") or before[-1:].isalnum() or (before[-1:] in ".-" and before[:1].isdigit()):
+        return -1
+    return begin
+
+
+_IPV4 = re.compile(r"[0-9](?<![\w.].)[0-9]{0,2}(?:\.[0-9]{1,3}){3}(?!\.?\w)")
+_IPV6 = re.compile(r":(?<!::)[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{0,39}")
+_GROUP = re.compile(r"[0-9A-Fa-f]{0,4}(?![\w:.])")
+_VERSION = re.compile(r"(?:version|release|ver\.?)\s?\Z", re.IGNORECASE)
+_IP_CHARS = 48
+_IP_TAIL = re.compile(r"[\w:.]{0,48}")
+
+
+class IpAddress:
+    """Addresses of hosts, but for loopback and unspecified ones. `v1.2.3.4` and `version 1.2.3.4` are versions."""
+
+    def find(self, text: str, start: int) -> Span | None:
+        found = [span for span in (_ipv4(text, start), _ipv6(text, start)) if span]
+        return min(found, default=None)
+
+    def open_from(self, text: str) -> int:
+        return open_suffix(_IP_TAIL, text, _IP_CHARS)
+
+
+def _ipv4(text: str, start: int) -> Span | None:
+    for match in _IPV4.finditer(text, start):
+        begin = match.start()
+        if is_address(match.group()) and not _VERSION.search(text, max(begin - 9, 0), begin):
+            return Span(begin, match.end())
+    return None
+
+
+def _ipv6(text: str, start: int) -> Span | None:
+    for match in _IPV6.finditer(text, start):
+        span = _around(text, match)
+        if span and span.start >= start and is_address(text[span.start : span.end]):
+            return span
+    return None
+
+
+def _around(text: str, match: re.Match[str]) -> Span | None:
+    """The address whose first colon was found; None for a later one, or where it is part of a word."""
+    colon = match.start()
+    left = _GROUP.match(text[max(colon - 5, 0) : colon][::-1])
+    if left is None:
+        return None
+    end = match.end()
+    found = text[colon:end].rstrip(".")
+    if found.endswith(":") and not found.endswith("::"):
+        found = found[:-1]
+    span = Span(colon - left.end(), colon + len(found))
+    follows = text[span.end : span.end + 1]
+    says = text[span.start : span.end]
+    return None if follows.isalnum() or follows == "_" or not any(map(str.isdigit, says)) else span

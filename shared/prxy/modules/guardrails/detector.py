@@ -1,0 +1,28 @@
+"""What finds matches in a text that may still grow."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+CONTEXT = 96
+"""Characters before a place that decide whether a match begins there: no detector looks further back."""
+
+
+class Span(NamedTuple):
+    start: int
+    end: int
+
+
+class Detector(Protocol):
+    """Whether a match begins at a place depends on the text alone, never on where the search began."""
+
+    def find(self, text: str, start: int) -> Span | None:
+        """The first match that begins at `start` or behind it."""
+        ...
+
+    def open_from(self, text: str) -> int:
+        """Where the shortest tail begins that more text may still make a match of, or another one; else the length.
+
+        What is found before it stays as it is, whatever follows.
+        """
+        ...

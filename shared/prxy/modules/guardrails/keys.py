@@ -1,0 +1,108 @@
+"""Detectors of secrets: API keys of known vendors, and private keys.
+
+The forms are those that the vendors' own documents and GitHub's list of secret-scanning patterns show:
+https://docs.github.com/en/code-security/secret-scanning/introduction/supported-secret-scanning-patterns (as of 2026-11)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from prxy.modules.guardrails.detector import Span
+from prxy.modules.guardrails.tails import open_suffix
+
+_KEY_CHARS = 512
+"""A key is looked at up to here."""
+_LONG = r"[\w-]{20,500}"
+_FORMS: Mapping[str, re.Pattern[str]] = {
+    begin: re.compile(re.escape(begin) + rest, re.ASCII)
+    for begin, rest in {
+        "sk-": _LONG,
+        "sk_": r"(?:live|test)_\w{16,500}",
+        "rk_": r"(?:live|test)_\w{16,500}",
+        "pk_": r"live_\w{16,500}",
+        "AKIA": r"[A-Z0-9]{16}(?![\w-])",
+        "ASIA": r"[A-Z0-9]{16}(?![\w-])",
+        "AIza": r"[\w-]{35}(?![\w-])",
+        "ghp_": r"\w{30,255}",
+        "gho_": r"\w{30,255}",
+        "ghu_": r"\w{30,255}",
+        "ghs_": r"\w{30,255}",
+        "ghr_": r"\w{30,255}",
+        "github_pat_": r"\w{30,255}",
+        "glpat-": _LONG,
+        "xox": r"[abeoprs]-[\w-]{10,500}",
+        "gsk_": r"\w{20,500}",
+        "hf_": r"\w{20,500}",
+        "prxy_": r"(?:live|admin)_\w{20,500}",
+    }.items()
+}
+"""What a key begins with -> all of it."""
+_WORDS = re.compile(r"[a-z]+(?:[-_][a-z]+)*")
+_KEY_TAIL = re.compile(r"[\w-]{0,512}")
+
+
+class ApiKey:
+    """Keys by their vendor's prefix. What follows it is no key where it is all small letters in words (`sk-my-words`)."""
+
+    def find(self, text: str, start: int) -> Span | None:
+        found = [
+            span
+            for begin, form in _FORMS.items()
+            if (at := text.find(begin, start)) >= 0 and (span := _first_key(text, at, begin, form))
+        ]
+        return min(found, default=None)
+
+    def open_from(self, text: str) -> int:
+        return open_suffix(_KEY_TAIL, text, _KEY_CHARS)
+
+
+def _first_key(text: str, at: int, begin: str, form: re.Pattern[str]) -> Span | None:
+    while at >= 0:
+        before = text[at - 1 : at]
+        if not before.isalnum() and before not in ("_", "-"):
+            match = form.match(text, at)
+            if match and not _is_prose(match.group()):
+                return Span(*match.span())
+        at = text.find(begin, at + 1)
+    return None
+
+
+def _is_prose(key: str) -> bool:
+    words = _WORDS.fullmatch(key)
+    return words is not None and max(map(len, re.split("[-_]", key))) < 20
+
+
+_BEGIN = "-----BEGIN "
+_PEM_CHARS = 8_192
+_PEM = re.compile(
+    r"-----BEGIN [A-Z ]{0,24}PRIVATE KEY(?: BLOCK)?-----"
+    r"""[^-"]{0,7000}(?:-[^-"][^-"]{0,400}){0,8}(?:-----END [A-Z ]{0,24}PRIVATE KEY(?: BLOCK)?-----)?"""
+)
+_PEM_BEGINS = re.compile(
+    r"""-----BEGIN [A-Z ]{0,36}(?:-{1,5}(?:[^-"]{0,7000}(?:-[^-"][^-"]{0,400}){0,8}(?:-{1,5}[A-Z ]{0,50}-{0,5})?)?)?\Z"""
+)
+_PEM_FIRST = re.compile(r"-----(?:B(?:E(?:G(?:I(?:N )?)?)?)?)?\Z|-{1,5}\Z")
+
+
+class PrivateKey:
+    """Private keys in PEM, from the line that begins one to the line that ends it, or to what cannot be part of it."""
+
+    def find(self, text: str, start: int) -> Span | None:
+        at = text.find(_BEGIN, start)
+        while at >= 0:
+            match = _PEM.match(text, at)
+            if match:
+                return Span(*match.span())
+            at = text.find(_BEGIN, at + 1)
+        return None
+
+    def open_from(self, text: str) -> int:
+        at = text.find(_BEGIN, max(len(text) - _PEM_CHARS, 0))
+        while at >= 0:
+            if _PEM_BEGINS.match(text, at):
+                return at
+            at = text.find(_BEGIN, at + 1)
+        first = _PEM_FIRST.search(text, max(len(text) - len(_BEGIN), 0))
+        return first.start() if first else len(text)

@@ -1,0 +1,23 @@
+"""Where the tail of a text begins that may still become a match."""
+
+from __future__ import annotations
+
+import re
+
+NUMBER_CHARS = 48
+"""More than any number that is looked for has, separators and all."""
+_NUMBER_TAIL = re.compile(r"[0-9 ().+-]{0,48}")
+_NOT_FIRST = " ).-"
+
+
+def open_suffix(backwards: re.Pattern[str], text: str, longest: int) -> int:
+    """Where the suffix begins that the pattern matches, read from the end; it has `longest` characters at most."""
+    match = backwards.match(text[: -longest - 1 : -1])
+    return len(text) - (match.end() if match else 0)
+
+
+def open_number(text: str) -> int:
+    """Where digits begin, with what separates them, at the end of a text."""
+    begin = open_suffix(_NUMBER_TAIL, text, NUMBER_CHARS)
+    tail = text[begin:]
+    return begin + len(tail) - len(tail.lstrip(_NOT_FIRST))
