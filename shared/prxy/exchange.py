@@ -21,6 +21,7 @@ from prxy.money.prices import cost_nano
 from prxy.pipeline.base import Call, Outcome, Step
 from prxy.pipeline.runner import Run
 from prxy.reply import Reply, Saved
+from prxy.routing import locate
 from prxy.upstream import Batch
 
 
@@ -57,11 +58,12 @@ async def _begun(call: Call, run: Run, gateway: Gateway, deadline_s: float) -> R
 
 
 def _saved(call: Call, answer: ChatResponse, gateway: Gateway) -> Saved | None:
-    facts = gateway.models.facts(call.request.model, call)
-    if facts is None or answer.usage is None:
-        return None
     usage = answer.usage
-    return Saved(usage.input_tokens + usage.output_tokens, cost_nano(facts.card, usage))
+    if usage is None:
+        return None
+    provider, model = locate(call.request.model, gateway.providers)
+    card = gateway.catalog.card(provider.row.name, model)
+    return Saved(usage.input_tokens + usage.output_tokens, cost_nano(card, usage))
 
 
 async def _replay(answer: ChatResponse) -> AsyncGenerator[Batch, None]:

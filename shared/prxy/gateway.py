@@ -11,7 +11,6 @@ from prxy.canonical.request import ChatRequest
 from prxy.canonical.stream import EventFilter
 from prxy.catalog import Catalog, ModelCard
 from prxy.formats.base import Format
-from prxy.pipeline.base import Models
 from prxy.pipeline.pipelines import Pipelines
 from prxy.providers.base import ConfiguredProvider
 from prxy.providers.egress import ConfinedTransport
@@ -25,7 +24,6 @@ class Gateway:
     pipelines: Pipelines
     providers: Mapping[str, ConfiguredProvider]
     catalog: Catalog
-    models: Models
     keys: Keys
     tenants: Tenants
     ledger: Ledger

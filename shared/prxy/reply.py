@@ -64,6 +64,8 @@ class Reply:
         self._clock = asyncio.get_running_loop().time
         self._began_at = self._clock()
         self.first_byte_s: float | None = None
+        self.response: ChatResponse | None = None
+        """The whole answer, from when it was settled."""
         self.error: GatewayError | None = None
         self._concluded = self._ended = False
 
@@ -89,9 +91,7 @@ class Reply:
     @property
     def finish(self) -> tuple[str, ...]:
         """Why each choice ended; nothing where the answer is not whole."""
-        return (
-            tuple(choice.finish.reason.value for choice in self._fold.response.choices) if self._fold.complete else ()
-        )
+        return () if self.response is None else tuple(each.finish.reason.value for each in self.response.choices)
 
     @property
     def usage(self) -> Usage | None:
@@ -191,7 +191,7 @@ class Reply:
             error = self.error or ProviderStreamInterrupted("The call was given up before its end.")
             await self._run.after(self._outcome(None, error))
             return None
-        response = self._fold.response
+        self.response = response = self._fold.response
         if self.plan and response.format != self.call.request.format:
             await remember(response, self.call.key.tenant, self._gateway.memory)
         await self._run.after(self._outcome(response, None))

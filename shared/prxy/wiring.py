@@ -95,7 +95,6 @@ def wire(settings: Settings, store_credentials: Credentials | None = None, ways:
         pipelines=pipelines,
         providers=providers,
         catalog=catalog,
-        models=ports.models,
         keys=stores.keys,
         tenants=stores.tenants,
         ledger=stores.ledger,

@@ -76,19 +76,19 @@ def test_a_request_that_nobody_optimizes_goes_as_it_came(
 
 
 @both_ways
-def test_tools_are_sorted_and_marks_are_set_in_both_modes(gateway: Running, provider: Provider, *, stream: bool) -> None:
+def test_tools_are_sorted_and_marks_are_set_in_both_modes(
+    gateway: Running, provider: Provider, *, stream: bool
+) -> None:
     key = f"modes-{stream}"
 
-    gateway.post(
-        CLAUDE.path, {**CLAUDE.body(2), "stream": stream}, x_prxy_pipe="prompt-optimizer", x_provider_key=key
-    )
+    gateway.post(CLAUDE.path, {**CLAUDE.body(2), "stream": stream}, x_prxy_pipe="prompt-optimizer", x_provider_key=key)
 
     (sent,) = provider.bodies[key]
     names = [tool["name"] for tool in sent["tools"]]
     assert names == sorted(names)
     assert "cache_control" in sent["tools"][-1]
     assert "cache_control" in sent["system"][-1]
-    assert sum("cache_control" in block for block in blocks(sent)) == 1
+    assert sum("cache_control" in block for block in blocks(sent)) == 2
 
 
 def blocks(body: dict[str, Any]) -> list[dict[str, Any]]:

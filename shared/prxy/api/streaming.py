@@ -11,7 +11,7 @@ from prxy.api.defects import log_defect
 from prxy.api.http import Send, encode_headers, join, send_json, word
 from prxy.canonical.errors import GatewayError
 from prxy.canonical.events import StreamEnd, StreamError, StreamEvent, Verbatim
-from prxy.canonical.stream import Fold, Stage
+from prxy.canonical.stream import Stage
 from prxy.formats.base import Format, Passthrough
 from prxy.framing.frame import Frame
 from prxy.framing.writer import FrameWriter
@@ -41,7 +41,7 @@ async def answer(reply: Reply, client: Client, send: Send) -> None:
 
 
 async def _answer_whole(reply: Reply, format_: Format, send: Send) -> None:
-    fold, body = Fold(), b""
+    body = b""
     async with aclosing(reply.batches()) as batches:
         async for batch in batches:
             for event in batch:
@@ -51,9 +51,9 @@ async def _answer_whole(reply: Reply, format_: Format, send: Send) -> None:
                     case Verbatim(value=bytes(value)):
                         body = value
                     case _:
-                        fold.add(event)
-            if fold.complete:  # and not behind the loop, which goes on to clear up
-                whole = body if body and reply.verbatim else format_.render_response(fold.response, reply.call.request)
+                        pass
+            if reply.response:  # and not behind the loop, which goes on to clear up
+                whole = body if body and reply.verbatim else format_.render_response(reply.response, reply.call.request)
                 await send_json(send, 200, whole, {**_headers(reply, format_), "x-prxy-cost-usd": _cost(reply)})
 
 

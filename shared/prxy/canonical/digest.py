@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 
 import msgspec
 from msgspec import Struct
@@ -12,6 +13,7 @@ from prxy.canonical.parts import Extras, Json
 _encoder = msgspec.json.Encoder(order="sorted")
 _NOT_MEANING = frozenset({"at", "spelling"})
 """Fields of canonical values that tell where and how something was written, not what it says."""
+_PLAIN = frozenset({str, int, bool, float})
 
 
 def digest(*values: Json) -> str:
@@ -20,14 +22,24 @@ def digest(*values: Json) -> str:
 
 
 def meaning(value: Json) -> Json:
-    """A canonical value as JSON without its `at` and `spelling`; JSON inside it stays as it is."""
+    """A canonical value as JSON without its `at` and `spelling`, and without what it leaves open; JSON inside it stays
+    as it is.
+    """
+    kind = type(value)
+    if value is None or kind in _PLAIN:
+        return value
     if isinstance(value, Extras) and not value.fields:
         return None
     if isinstance(value, Struct):
-        said = {name: meaning(getattr(value, name)) for name in value.__struct_fields__ if name not in _NOT_MEANING}
-        return {"": type(value).__name__, **said}
+        said = {name: meaning(got) for name in _telling(type(value)) if (got := getattr(value, name)) is not None}
+        return {"": kind.__name__, **said}
     if isinstance(value, tuple | list):
         return [meaning(each) for each in value]
     if isinstance(value, dict):
         return {key: meaning(each) for key, each in value.items()}
     return value
+
+
+@cache
+def _telling(kind: type[Struct]) -> tuple[str, ...]:
+    return tuple(name for name in kind.__struct_fields__ if name not in _NOT_MEANING)

@@ -48,16 +48,16 @@ class ExactCache(Module):
                 f"{', '.join(ChatRequest.__struct_fields__)}"
             )
         self._options, self._cache, self._flights = options, ports.response_cache, ports.flights
-        self._leads: str | None = None
-        """Digest of the question that this call is the first to ask."""
+        self._asked, self._leads = "", False
+        """Digest of the question, and whether this call is the first to ask it."""
 
     async def before(self, call: Call) -> Call | ChatResponse:
-        asked = self._digest(call)
-        found = await self._cache.get(call.key.tenant, asked)
-        if found is None and not self._flights.lead((call.key.tenant, asked)):
-            found = await self._flights.follow((call.key.tenant, asked), FOLLOWS_S)
+        tenant, self._asked = call.key.tenant, self._digest(call)
+        found = await self._cache.get(tenant, self._asked)
+        if found is None and not self._flights.lead((tenant, self._asked)):
+            found = await self._flights.follow((tenant, self._asked), FOLLOWS_S)
         elif found is None:
-            self._leads = asked
+            self._leads = True
         return found or call
 
     async def after(self, call: Call, outcome: Outcome) -> None:
@@ -66,10 +66,10 @@ class ExactCache(Module):
             kept = None
         try:
             if kept is not None:
-                await self._cache.put(call.key.tenant, self._digest(call), kept, self._options.ttl_seconds)
+                await self._cache.put(call.key.tenant, self._asked, kept, self._options.ttl_seconds)
         finally:
-            if self._leads is not None:
-                self._flights.land((call.key.tenant, self._leads), kept)
+            if self._leads:
+                self._flights.land((call.key.tenant, self._asked), kept)
 
     def _digest(self, call: Call) -> str:
         asked = call.request

@@ -9,15 +9,18 @@ import re
 
 from prxy.modules.guardrails.checks import is_address
 from prxy.modules.guardrails.detector import Span
-from prxy.modules.guardrails.tails import open_number, open_suffix
+from prxy.modules.guardrails.tails import is_word, open_number, open_suffix
 
 _LOCAL_CHARS = 64
-_EMAIL_CHARS = 400
-"""More than the local part, the sign and the ten longest labels that are looked at... of a real address (320)."""
-_AT = re.compile(r"@(?<=[\w%+-]@)[\w-]{1,63}(?:\.[\w-]{1,63}){1,9}")
-_LOCAL = re.compile(r"[\w.%+-]{1,64}")
-_TOP_LABEL = re.compile(r"[^\W\d_]{2,24}|xn--[\w-]{2,59}")
-_EMAIL_TAIL = re.compile(r"[\w.%+@-]{0,400}")
+_LETTER = "A-Za-z\u00c0-\u024f"
+"""Latin ones with their accents; letters of scripts that put no space between words may be the text around."""
+_WORD = f"{_LETTER}0-9_"
+_AT = re.compile(f"@(?<=[{_WORD}%+-]@)[{_WORD}-]{{1,63}}(?:\\.[{_WORD}-]{{1,63}}){{1,9}}")
+_LOCAL = re.compile(f"[{_WORD}.%+-]{{1,64}}")
+_TOP_LABEL = re.compile(f"[{_LETTER}]{{2,24}}|xn--[a-z0-9-]{{2,59}}")
+_EMAIL_CHARS = 720
+"""More than the local part, the sign and ten labels."""
+_EMAIL_TAIL = re.compile(f"[{_WORD}.%+@-]{{0,720}}")
 
 
 class Email:
@@ -56,7 +59,7 @@ def _begin_of_local(text: str, at: int) -> int:
 _NORTH_AMERICAN = re.compile(r"[2-9](?<![0-9].)[0-9]{2}(?:\)[ .-]?|[ .-])[2-9][0-9]{2}[ .-][0-9]{4}(?![0-9])")
 _COUNTRY_ONE = re.compile(r"(?:\+?1[ .-]?)?\(?\Z")
 _INTERNATIONAL = re.compile(
-    r"\+(?<![\w+]\+)(?:1[ .-]?\(?[2-9][0-9]{2}\)?[ .-]?[0-9]{3}[ .-]?[0-9]{4}"
+    r"\+(?<![A-Za-z0-9_+]\+)(?:1[ .-]?\(?[2-9][0-9]{2}\)?[ .-]?[0-9]{3}[ .-]?[0-9]{4}"
     r"|[2-9](?:[ .()-]{0,2}[0-9]){6,14})(?![0-9])"
 )
 
@@ -93,14 +96,14 @@ def _begin_of_north_american(text: str, area: int) -> int:
     begin = prefix.start() if prefix else area
     bracketed = text[area - 1 : area] == "("
     before = text[max(begin - 2, 0) : begin]
-    if bracketed != (text[area + 3] == ")") or before[-1:].isalnum() or (before[-1:] in ".-" and before[:1].isdigit()):
+    if bracketed != (text[area + 3] == ")") or is_word(before[-1:]) or (before[-1:] in ".-" and before[:1].isdigit()):
         return -1
     return begin
 
 
-_IPV4 = re.compile(r"[0-9](?<![\w.].)[0-9]{0,2}(?:\.[0-9]{1,3}){3}(?!\.?\w)")
+_IPV4 = re.compile(r"[0-9](?<![\w.].)[0-9]{0,2}(?:\.[0-9]{1,3}){3}(?!\.?\w)", re.ASCII)
 _IPV6 = re.compile(r":(?<!::)[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{0,39}")
-_GROUP = re.compile(r"[0-9A-Fa-f]{0,4}(?![\w:.])")
+_GROUP = re.compile(r"[0-9A-Fa-f]{0,4}(?![\w:.])", re.ASCII)
 _VERSION = re.compile(r"(?:version|release|ver\.?)\s?\Z", re.IGNORECASE)
 _IP_CHARS = 48
 _IP_TAIL = re.compile(r"[\w:.]{0,48}")
@@ -146,4 +149,4 @@ def _around(text: str, match: re.Match[str]) -> Span | None:
     span = Span(colon - left.end(), colon + len(found))
     follows = text[span.end : span.end + 1]
     says = text[span.start : span.end]
-    return None if follows.isalnum() or follows == "_" or not any(map(str.isdigit, says)) else span
+    return None if is_word(follows) or not any(map(str.isdigit, says)) else span

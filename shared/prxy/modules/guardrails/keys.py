@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from prxy.modules.guardrails.detector import Span
-from prxy.modules.guardrails.tails import open_suffix
+from prxy.modules.guardrails.tails import is_word, open_suffix
 
 _KEY_CHARS = 512
 """A key is looked at up to here."""
@@ -61,7 +61,7 @@ class ApiKey:
 def _first_key(text: str, at: int, begin: str, form: re.Pattern[str]) -> Span | None:
     while at >= 0:
         before = text[at - 1 : at]
-        if not before.isalnum() and before not in ("_", "-"):
+        if not is_word(before) and before != "-":
             match = form.match(text, at)
             if match and not _is_prose(match.group()):
                 return Span(*match.span())
@@ -76,13 +76,10 @@ def _is_prose(key: str) -> bool:
 
 _BEGIN = "-----BEGIN "
 _PEM_CHARS = 8_192
-_PEM = re.compile(
-    r"-----BEGIN [A-Z ]{0,24}PRIVATE KEY(?: BLOCK)?-----"
-    r"""[^-"]{0,7000}(?:-[^-"][^-"]{0,400}){0,8}(?:-----END [A-Z ]{0,24}PRIVATE KEY(?: BLOCK)?-----)?"""
-)
-_PEM_BEGINS = re.compile(
-    r"""-----BEGIN [A-Z ]{0,36}(?:-{1,5}(?:[^-"]{0,7000}(?:-[^-"][^-"]{0,400}){0,8}(?:-{1,5}[A-Z ]{0,50}-{0,5})?)?)?\Z"""
-)
+_PEM_LABEL = r"-----BEGIN [A-Z ]{0,24}PRIVATE KEY(?: BLOCK)?-----"
+_PEM_BODY = r"""(?:[^-"]|-(?!----)){0,7000}"""
+_PEM = re.compile(_PEM_LABEL + _PEM_BODY + r"(?:-----END [A-Z ]{0,24}PRIVATE KEY(?: BLOCK)?-----)?")
+_PEM_GROWS = re.compile(rf"-----BEGIN [A-Z ]{{0,42}}-{{0,4}}\Z|{_PEM_LABEL}{_PEM_BODY}(?:-{{1,5}}[A-Z ]{{0,50}}-{{0,5}})?\Z")
 _PEM_FIRST = re.compile(r"-----(?:B(?:E(?:G(?:I(?:N )?)?)?)?)?\Z|-{1,5}\Z")
 
 
@@ -101,7 +98,7 @@ class PrivateKey:
     def open_from(self, text: str) -> int:
         at = text.find(_BEGIN, max(len(text) - _PEM_CHARS, 0))
         while at >= 0:
-            if _PEM_BEGINS.match(text, at):
+            if _PEM_GROWS.match(text, at):
                 return at
             at = text.find(_BEGIN, at + 1)
         first = _PEM_FIRST.search(text, max(len(text) - len(_BEGIN), 0))

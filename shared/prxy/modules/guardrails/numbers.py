@@ -6,7 +6,7 @@ import re
 
 from prxy.modules.guardrails.checks import iban_length, is_iban, is_luhn, is_ssn
 from prxy.modules.guardrails.detector import Span
-from prxy.modules.guardrails.tails import NUMBER_CHARS, open_number, open_suffix
+from prxy.modules.guardrails.tails import NUMBER_CHARS, is_word, open_number, open_suffix
 
 _SSN = re.compile(r"[0-9](?<![0-9].)[0-9]{2}([- ]?)[0-9]{2}\1[0-9]{4}(?![0-9])")
 _SSN_WORD = re.compile(r"\bssn|social[ -]?security|\bsoc\.? sec", re.IGNORECASE)
@@ -68,9 +68,9 @@ def _card_length(found: str) -> int:
     return 0
 
 
-_IBAN = re.compile(r"[A-Z](?<!\w.)[A-Z][0-9]{2}(?: ?[A-Z0-9]){11,30}")
+_IBAN = re.compile(r"[A-Z](?<!\w.)[A-Z][0-9]{2}(?: ?[A-Z0-9]){11,30}", re.ASCII)
 _IBAN_TAIL = re.compile(r"[A-Z0-9 ]{0,48}")
-_IBAN_BEGINS = re.compile(r"[A-Z](?<!\w.)(?:[A-Z](?:[0-9][0-9 A-Z]*)?)?\Z")
+_IBAN_BEGINS = re.compile(r"[A-Z](?<!\w.)(?:[A-Z](?:[0-9][0-9 A-Z]*)?)?\Z", re.ASCII)
 
 
 class Iban:
@@ -80,7 +80,7 @@ class Iban:
         while match := _IBAN.search(text, start):
             begin, end = match.span()
             taken = _iban_taken(match.group())
-            if taken and not text[begin + taken : begin + taken + 1].isalnum():
+            if taken and not is_word(text[begin + taken : begin + taken + 1]):
                 return Span(begin, begin + taken)
             start = begin + 1
         return None

@@ -21,3 +21,8 @@ def open_number(text: str) -> int:
     begin = open_suffix(_NUMBER_TAIL, text, NUMBER_CHARS)
     tail = text[begin:]
     return begin + len(tail) - len(tail.lstrip(_NOT_FIRST))
+
+
+def is_word(char: str) -> bool:
+    """Whether a character (or none) goes on with an ASCII word. Letters of other scripts may be the text around."""
+    return char.isascii() and (char.isalnum() or char == "_")

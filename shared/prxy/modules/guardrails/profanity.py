@@ -1,0 +1,31 @@
+"""A short list of English profanity."""
+
+from __future__ import annotations
+
+import re
+
+from prxy.modules.guardrails.detector import Span
+from prxy.modules.guardrails.tails import open_suffix
+
+_STEMS = ("fuck", "shit", "bitch", "asshole", "cunt", "bastard", "motherfuck", "dickhead", "wanker", "bollocks")
+_WORD = re.compile(
+    r"\b(?:(?:mother)?fuck(?:s|ed|er|ers|ing|in)?|(?:bull)?shit(?:s|ty|ting|ted|head|heads)?|bitch(?:es|ing|y)?"
+    r"|assholes?|cunts?|bastards?|dickheads?|wankers?|bollocks)\b",
+    re.IGNORECASE | re.ASCII,
+)
+_WORD_CHARS = 24
+_TAIL = re.compile(r"\w{0,24}", re.ASCII)
+
+
+class Profanity:
+    """Whole words in any case; a word that contains one (`Scunthorpe`) is none."""
+
+    def find(self, text: str, start: int) -> Span | None:
+        lowered = text.lower()
+        if not any(stem in lowered for stem in _STEMS):
+            return None
+        match = _WORD.search(text, start)
+        return Span(*match.span()) if match else None
+
+    def open_from(self, text: str) -> int:
+        return open_suffix(_TAIL, text, _WORD_CHARS)
