@@ -2,11 +2,15 @@
 
 Third-party packages come as wheels for Lambda's interpreter and architecture, by hash. Everything ships with bytecode
 that is never checked against its source (PEP 552): it survives the zip, whose times are too coarse to check, and it
-halves a cold start. Run from the project's root with `uv` on the PATH, as `make build` does.
+halves a cold start. Run with `uv` on the PATH, as `make build` does.
+
+Two builds of the same sources with the same tools are the same bytes, names, modes and times, whatever the folder, the
+umask, the locale and the clock: what differs between two builds differs for a reason.
 """
 
 from __future__ import annotations
 
+import csv
 import os
 import shutil
 import subprocess
@@ -19,14 +23,20 @@ MAGIC = (3571).to_bytes(2, "little") + b"\r\n"
 UNCHECKED = (1).to_bytes(4, "little")
 PLATFORMS = {"arm64": "aarch64-manylinux2014", "x86_64": "x86_64-manylinux2014"}
 
-REQUIREMENTS = {"dependencies": Path("requirements/dataplane.txt"), "control": Path("requirements/control.txt")}
+ROOT = Path(__file__).resolve().parent.parent
+REQUIREMENTS = {"dependencies": ROOT / "requirements/dataplane.txt", "control": ROOT / "requirements/control.txt"}
 SOURCES = {
-    "shared": {Path("shared/prxy"): "python/prxy"},
+    "shared": {ROOT / "shared/prxy": "python/prxy"},
     "streaming": {
-        Path("layers/streaming/python/prxy_streaming"): "python/prxy_streaming",
-        Path("layers/streaming/bin"): "bin",
+        ROOT / "layers/streaming/python/prxy_streaming": "python/prxy_streaming",
+        ROOT / "layers/streaming/bin": "bin",
     },
 }
+MIB = 1024 * 1024
+MOST_BYTES = {"dependencies": 20 * MIB, "control": 20 * MIB, "shared": 4 * MIB, "streaming": MIB // 4}
+"""Unzipped, bytecode included. Lambda takes 250 MB for a function and its layers; every one of them is a longer start."""
+TIME_S = 315_532_800
+"""1980-01-01 UTC, the first day of a zip file."""
 UNWANTED = shutil.ignore_patterns("__pycache__", "*.pyc", "*.egg-info")
 
 
@@ -36,15 +46,21 @@ class BuildFailed(Exception):
 
 def build(layer: str, target: Path, architecture: str) -> str:
     """Fill the folder and tell in a sentence how. Raises BuildFailed, and CalledProcessError where a tool fails."""
+    said = fill(layer, target, architecture)
+    check(target, MOST_BYTES[layer])
+    settle(target)
+    return f"{layer}: {said}"
+
+
+def fill(layer: str, target: Path, architecture: str) -> str:
     if layer in REQUIREMENTS:
         install(REQUIREMENTS[layer], target / "python", architecture)
     for source, place in SOURCES.get(layer, {}).items():
         shutil.copytree(source, target / place, ignore=UNWANTED)
-    check(target)
     interpreter = lambda_interpreter()
     if interpreter is None:
-        return f"{layer}: built without bytecode, since no Python {PYTHON} is here; a cold start takes twice as long"
-    return f"{layer}: built for {architecture} with {compile_all(interpreter, target)} files of bytecode"
+        return f"built without bytecode, since no Python {PYTHON} is here; a cold start takes twice as long"
+    return f"built for {architecture} with {compile_all(interpreter, target)} files of bytecode"
 
 
 def install(requirements: Path, target: Path, architecture: str) -> None:
@@ -55,19 +71,40 @@ def install(requirements: Path, target: Path, architecture: str) -> None:
     run(uv(), "pip", "install", "--quiet", "--no-deps", "--link-mode", "copy", *platform, *place)
     shutil.rmtree(target / "bin", ignore_errors=True)
     (target / ".lock").unlink(missing_ok=True)
+    for record in target.glob("*.dist-info/RECORD"):
+        forget_what_is_gone(record)
 
 
-def check(target: Path) -> None:
-    """Nothing that runs by lying there. Raises BuildFailed."""
+def forget_what_is_gone(record: Path) -> None:
+    """A command's hash is one of the path of this machine's interpreter, which its first line names."""
+    with record.open(encoding="utf-8", newline="") as listed:
+        rows = [row for row in csv.reader(listed) if (record.parent.parent / row[0]).exists()]
+    with record.open("w", encoding="utf-8", newline="") as kept:
+        csv.writer(kept, lineterminator="\n").writerows(sorted(rows))
+
+
+def check(target: Path, most_bytes: int) -> None:
+    """Nothing that runs by lying there, nothing of unexpected weight. Raises BuildFailed."""
     found = [path for pattern in ("*.pth", "sitecustomize*", "usercustomize*") for path in target.rglob(pattern)]
     if found:
         raise BuildFailed(f"{found[0].name} would run at every start; no package of ours may bring one")
+    size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+    if size > most_bytes:
+        raise BuildFailed(f"it takes {size} bytes of the {most_bytes} that MOST_BYTES allows; find what has grown")
+
+
+def settle(target: Path) -> None:
+    """Modes and times that say nothing of this machine."""
+    for path in [target, *target.rglob("*")]:
+        runs_by_itself = path.is_dir() or path.stat().st_mode & 0o100
+        path.chmod(0o755 if runs_by_itself else 0o644)
+        os.utime(path, (TIME_S, TIME_S))
 
 
 def compile_all(interpreter: str, target: Path) -> int:
     """Compile every source, under its path in Lambda. Raises BuildFailed where the bytecode is of another Python."""
     options = ["-q", "-j", "0", "--invalidation-mode", "unchecked-hash", "-s", str(target), "-p", "/opt"]
-    run(interpreter, "-m", "compileall", *options, str(target))
+    run(interpreter, "-I", "-m", "compileall", *options, str(target))
     compiled = [*target.rglob("*.pyc")]
     for path in compiled:
         head = path.read_bytes()[:8]

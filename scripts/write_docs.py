@@ -37,7 +37,70 @@ A pipeline is a comma list of names, or a list with options, in JSON or YAML, in
 
 It is given in `x-prxy-pipe` for one call, as `pipeline` on a key, in `PRXY_PIPE`, or in the file that `PRXY_PIPE_FILE`
 names; the first of these that is present holds. What a key makes mandatory runs in any case. The default is no
-module at all."""
+module at all. A header is one line, so options there are written as JSON or in YAML's braces:
+`x-prxy-pipe: [{"exact-cache": {"ttlSeconds": 600}}]`.
+
+What a hit of a cache spared is told in `x-prxy-saved-usd` and `x-prxy-saved-tokens`. A module that the model has no use
+for, or that broke, is named in `x-prxy-modules-skipped`.
+
+Order matters: a module sees what the one before it made of the request. Guards come first, then caches, then what
+changes the request or chooses the model.
+
+## Recipes
+
+**Privacy.** Nothing personal leaves, nothing goes but to the named hosts, and the client still gets its own texts back:
+
+```yaml
+pipeline:
+  - airgap: {allowedHosts: [api.openai.com, api.anthropic.com]}
+  - guardrails: {pii_redact: true, reversible: true}
+```
+
+**Cost first.** Ask nothing twice, ask the cheapest model that can answer, and stop at five dollars a day:
+
+```yaml
+pipeline:
+  - cost-guard: {perRequest: 0.25, perDay: 5}
+  - exact-cache: {ttlSeconds: 86400}
+  - prompt-optimizer
+  - router: {strategy: cheapest-first, prefer: [gpt-4o-mini, claude-haiku-4-5]}
+```
+
+**Support bot.** Questions that mean the same share an answer, rude ones get none, and another vendor steps in when the
+first one fails:
+
+```yaml
+pipeline:
+  - guardrails: {pii_redact: true, profanity_block: true}
+  - exact-cache: {scope: global}
+  - semantic-cache: {similarity: 0.92, scope: global}
+  - router: {strategy: fallback, fallback_chain: [gpt-4o-mini, claude-haiku-4-5]}
+```
+
+Give one to a key, so that no header can take the guards away:
+
+```sh
+curl -s http://127.0.0.1:3099/v1/keys -H "authorization: Bearer $PRXY_ADMIN_KEY" -H 'content-type: application/json' \\
+  -d '{"name": "support", "mandatory": ["guardrails"], "pipeline": [{"guardrails": {"pii_redact": true}}]}'
+```"""
+OWN = """\
+## A module of one's own
+
+A Python package names its modules as entry points of the group `prxy.modules`; installed beside prxy, they are used
+like the ones below. This one, whole, is in [examples/house-rules](examples/house-rules):
+
+```python
+{source}```
+
+```toml
+[project.entry-points."prxy.modules"]
+house-rules = "house_rules:HouseRules"
+```
+
+A module is made anew for each call. `before` changes the call, answers it or refuses it; `filter` gives a stage that
+the events of the answer pass; `after` is told how it ended. `on_failure` says whether a call goes on when the module
+breaks or takes longer than `budget_s`; `needs` and `without` what happens where the model lacks an ability."""
+EXAMPLE = DOCS / "examples" / "house-rules" / "house_rules.py"
 
 ON_FAILURE = {
     OnFailure.SKIP: "If it breaks, the call goes on without it.",
@@ -46,7 +109,8 @@ ON_FAILURE = {
 
 
 def render() -> str:
-    return "\n\n".join([HEAD, *(section(MODULES[name]) for name in sorted(MODULES))]) + "\n"
+    own = OWN.format(source=EXAMPLE.read_text())
+    return "\n\n".join([HEAD, own, *(section(MODULES[name]) for name in sorted(MODULES))]) + "\n"
 
 
 def section(module: type[Module]) -> str:

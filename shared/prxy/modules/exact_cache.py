@@ -52,6 +52,8 @@ class ExactCache(Module):
         """Digest of the question, and whether this call is the first to ask it."""
 
     async def before(self, call: Call) -> Call | ChatResponse:
+        if call.private:
+            return call
         tenant, self._asked = call.key.tenant, self._digest(call)
         found = await self._cache.get(tenant, self._asked)
         if found is None and not self._flights.lead((tenant, self._asked)):
@@ -61,6 +63,8 @@ class ExactCache(Module):
         return found or call
 
     async def after(self, call: Call, outcome: Outcome) -> None:
+        if call.private:
+            return
         kept = outcome.response
         if kept is None or outcome.cached or any(choice.finish.reason not in _WHOLE for choice in kept.choices):
             kept = None

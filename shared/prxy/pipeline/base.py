@@ -39,6 +39,8 @@ class Call(Struct, frozen=True, kw_only=True):
     """The caller's own provider key, for this call only."""
     once: Once | None = None
     """The attempt that it is, where the client sent an Idempotency-Key."""
+    private: bool = False
+    """The answer will hold what only this call may see: no module keeps it, or gives another call's in its place."""
 
     @property
     def limits(self) -> Limits:
@@ -137,6 +139,14 @@ class Embeddings(Protocol):
         ...
 
 
+class Moderator(Protocol):
+    """A model that judges texts."""
+
+    async def flagged(self, texts: Sequence[str], model: str, call: Call) -> Sequence[str]:
+        """The categories in which any of the texts is objectionable. Raises GatewayError."""
+        ...
+
+
 class Ports(Struct, frozen=True, kw_only=True):
     """What the composition root offers to modules."""
 
@@ -153,6 +163,8 @@ class Ports(Struct, frozen=True, kw_only=True):
     """Epoch seconds."""
     random: Callable[[], float]
     """From 0 up to 1, without it."""
+    moderator: Moderator | None = None
+    """None: nothing here judges texts."""
 
 
 class ModuleOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
