@@ -15,6 +15,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 
 -include make/lambda.mk
 -include make/clients.mk
+-include make/stores.mk
 
 .PHONY: help
 help: ## Show this list
@@ -75,6 +76,7 @@ lock: $(BIN)/uv ## Compile requirements/*.in (UPGRADE=--upgrade takes newer vers
 	$(COMPILE) $(R)/dataplane.in $(R)/run.in -c $(R)/dev.txt -o $(R)/run.txt
 	$(COMPILE) $(R)/dataplane.in -c $(R)/dev.txt -o $(R)/dataplane.txt
 	$(COMPILE) $(R)/control.in -c $(R)/dev.txt -o $(R)/control.txt
+	$(COMPILE) $(R)/semantic.in -c $(R)/dev.txt -o $(R)/semantic.txt
 	$(COMPILE) $(R)/catalog.in -c $(R)/dev.txt -o $(R)/catalog.txt
 	$(COMPILE) $(R)/sam.in -o $(R)/sam.txt
 	$(COMPILE) $(R)/litellm.in -o $(R)/litellm.txt

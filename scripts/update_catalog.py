@@ -150,9 +150,9 @@ def _multiply(card: dict[str, Any], tier: str, percent: int) -> None:
 
 
 def _card(model: types.ModelInfo) -> dict[str, Any] | None:
-    """None for what is not sold by the token in both directions: speech, embeddings, images by the piece."""
+    """None for what is not sold by the token: speech, images by the piece."""
     price = _current(model)
-    rows = _rows(vars(price))
+    rows = _rows(_of_embeddings(model.id, vars(price)))
     if rows is None:
         return None
     card: dict[str, Any] = {"prices": rows}
@@ -162,6 +162,11 @@ def _card(model: types.ModelInfo) -> dict[str, Any] | None:
         card["fee_nano"] = int((_highest(fee) * 10**6).to_integral_value(ROUND_CEILING))
     tiers = dict(_tiers(model, vars(price)))
     return {**card, "tiers": tiers} if tiers else card
+
+
+def _of_embeddings(name: str, price: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Vectors are billed by what is read alone."""
+    return {**price, "output_mtok": Decimal(0)} if "embed" in name and price.get("output_mtok") is None else price
 
 
 def _current(model: types.ModelInfo) -> types.ModelPrice:

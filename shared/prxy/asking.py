@@ -107,7 +107,6 @@ class Asking:
         failed, tried = self.payment, Tried(target=self.plan.target.name, error=error)
         if failed.open:
             await failed.settle(None)
-        await asyncio.shield(failed.written())  # nobody waits for it once there is another payment
         try:
             await self.begin()
         except GatewayError:
@@ -154,6 +153,7 @@ class Asking:
             now=call.now,
             limits=call.asked,
             tenant=call.tenant,
+            again=bool(self.tried),
         )
 
     async def _ask(self) -> AsyncGenerator[Batch, None]:

@@ -99,6 +99,11 @@ class ModelCard(Struct, frozen=True, kw_only=True):
     unbounded: frozenset[str] = frozenset()
     """Fields of requests, and `type`s in such fields, that let the provider read or do more than the request holds."""
 
+    @property
+    def answers(self) -> bool:
+        """False: it makes vectors, which are paid by what is read alone."""
+        return self.prices is None or any(rates.output or not rates.input for rates in self.prices.standard)
+
 
 class Listed(Struct, frozen=True, kw_only=True):
     prices: tuple[Rates, ...]

@@ -201,6 +201,7 @@ def _claim(call: Call, card: ModelCard, body: bytes) -> Claim:
         now=call.now,
         limits=call.asked,
         tenant=call.tenant,
+        again=True,
     )
 
 

@@ -75,6 +75,11 @@ class Reply:
         return self.asking.plan if self.asking else None
 
     @property
+    def _asked(self) -> str:
+        """The model that was asked last."""
+        return self.plan.target.model if self.plan else self.model
+
+    @property
     def payment(self) -> Payment | None:
         return self.asking.payment if self.asking else None
 
@@ -156,7 +161,7 @@ class Reply:
             case StreamStart(id=id_, model=model, created_at=created_at):
                 now = int(self._gateway.clock())
                 event = structs.replace(
-                    event, id=id_ or self.call.id, model=model or self.model, created_at=created_at or now
+                    event, id=id_ or self.call.id, model=model or self._asked, created_at=created_at or now
                 )
             case StreamError(error=ProviderError() as error) if self.plan:
                 target = self.plan.target

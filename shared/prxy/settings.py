@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from urllib.parse import unquote
 
 from prxy.providers.transport import Deadlines
 
@@ -26,6 +27,9 @@ VARIABLES: Mapping[str, str] = {
     "PRXY_EMBEDDING_MODEL": "model that semantic-cache compares by: provider/model or local/name",
     "PRXY_VECTOR_BUCKET": "bucket of Amazon S3 Vectors for semantic-cache, in place of the table",
     "PRXY_TRANSPORT": "lean (default) or httpx, which honours HTTPS_PROXY",
+    "PRXY_METRICS_NAMESPACE": "CloudWatch namespace of the metrics that are written to stdout",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "collector that gets spans of each call, as OTLP over HTTP in JSON",
+    "OTEL_EXPORTER_OTLP_HEADERS": "headers for that collector: name=value, comma-separated, percent-encoded",
     "PRXY_LOCAL_API_KEY": "key that `prxy serve` uses in place of a made one",
     "PRXY_LOCAL_ADMIN_KEY": "admin key that `prxy serve` uses in place of a made one",
     "AWS_REGION": "region of the table and of Bedrock",
@@ -45,6 +49,9 @@ VARIABLES: Mapping[str, str] = {
 
 EMBEDDING_MODEL = "openai/text-embedding-3-small"
 _PROVIDER_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_NAMESPACE = re.compile(r"[A-Za-z0-9.\-_/#:]{1,255}")
+_HTTP_URL = re.compile(r"https?://[!-~]+")
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
 class ConfigurationError(Exception):
@@ -76,6 +83,9 @@ class Settings:
     transport: str = "lean"
     embedding_model: str = EMBEDDING_MODEL
     vector_bucket: str | None = None
+    metrics_namespace: str | None = None
+    otlp_endpoint: str | None = None
+    otlp_headers: Mapping[str, str] = field(default_factory=dict)
     local_api_key: str | None = None
     local_admin_key: str | None = None
     aws: AwsSettings = field(default_factory=AwsSettings)
@@ -114,6 +124,9 @@ def read_settings(environ: Mapping[str, str], providers: Collection[str] = ()) -
         transport=_word(env, "PRXY_TRANSPORT", "lean", "httpx"),
         embedding_model=env.get("PRXY_EMBEDDING_MODEL", EMBEDDING_MODEL),
         vector_bucket=env.get("PRXY_VECTOR_BUCKET"),
+        metrics_namespace=_matching(env, "PRXY_METRICS_NAMESPACE", _NAMESPACE, "1 to 255 of A-Z a-z 0-9 . - _ / # :"),
+        otlp_endpoint=_matching(env, "OTEL_EXPORTER_OTLP_ENDPOINT", _HTTP_URL, "an http or https URL"),
+        otlp_headers=_otlp_headers(env),
         local_api_key=env.get("PRXY_LOCAL_API_KEY"),
         local_admin_key=env.get("PRXY_LOCAL_ADMIN_KEY"),
         aws=_aws(env),
@@ -157,6 +170,20 @@ def _added_providers(env: Mapping[str, str], known: Collection[str]) -> Mapping[
     return added
 
 
+def _otlp_headers(env: Mapping[str, str]) -> Mapping[str, str]:
+    """The error never quotes an entry, which may hold a credential."""
+    headers: dict[str, str] = {}
+    for entry in filter(None, map(str.strip, env.get("OTEL_EXPORTER_OTLP_HEADERS", "").split(","))):
+        name, equals, value = (part.strip() for part in entry.partition("="))
+        told = unquote(value)
+        if not equals or not _HEADER_NAME.fullmatch(name) or not (told.isascii() and told.isprintable()):
+            raise ConfigurationError(
+                "OTEL_EXPORTER_OTLP_HEADERS holds an entry that is no header; each is name=value, percent-encoded."
+            )
+        headers[name.lower()] = told
+    return headers
+
+
 def _pipeline(env: Mapping[str, str]) -> str | None:
     if "PRXY_PIPE" in env or "PRXY_PIPE_FILE" not in env:
         return env.get("PRXY_PIPE")
@@ -187,6 +214,13 @@ def _money(env: Mapping[str, str], name: str) -> Decimal | None:
     if not value.is_finite() or value < 0:
         raise ConfigurationError(f"{name} is {value}; it must be 0 or more.")
     return value
+
+
+def _matching(env: Mapping[str, str], name: str, pattern: re.Pattern[str], what: str) -> str | None:
+    value = env.get(name, "").strip()
+    if value and not pattern.fullmatch(value):
+        raise ConfigurationError(f"{name} is '{value}'; it must be {what}.")
+    return value or None
 
 
 def _word(env: Mapping[str, str], name: str, *allowed: str) -> str:

@@ -21,7 +21,7 @@ from prxy.embeddings import GatewayEmbeddings, TransportOf
 from prxy.gateway import Gateway
 from prxy.housekeeping import Housekeeping
 from prxy.known_models import KnownModels
-from prxy.logs import LogJournal, log_as_json
+from prxy.logs import log_as_json
 from prxy.modules import MODULES
 from prxy.pipeline.base import Embeddings, Ports
 from prxy.pipeline.flights import Flights
@@ -52,6 +52,7 @@ from prxy.store.sharing import SharedLedger
 from prxy.store.table import Table
 from prxy.store.tenants import DynamoTenantAdministration
 from prxy.store.vectors import DynamoVectors
+from prxy.telemetry import journal_of
 
 
 class WaysOut(NamedTuple):
@@ -102,7 +103,7 @@ def wire(settings: Settings, store_credentials: Credentials | None = None, ways:
         idempotency=DynamoIdempotency(table),
         transport_of=transport_of,
         deadlines=settings.deadlines,
-        journal=LogJournal(),
+        journal=journal_of(settings, to_store),
         keepalive_s=settings.keepalive_s,
         clock=time.time,
     )

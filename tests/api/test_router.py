@@ -512,7 +512,6 @@ async def test_every_strategy_answers_though_a_provider_is_down(
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-@pytest.mark.xfail(strict=True, reason="a reply that names no model is taken for one of the model asked first")
 async def test_whoever_answers_without_a_name_is_named_all_the_same(
     paid: Paid, upstream: Upstream, *, stream: bool
 ) -> None:

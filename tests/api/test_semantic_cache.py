@@ -29,7 +29,7 @@ def vector(*coordinates: float) -> Answer:
 def said(text: str, finish: str = "stop") -> Answer:
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
     head = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "gpt-4o-mini"}
-    usage = {"prompt_tokens": 1000, "completion_tokens": 500, "total_tokens": 1500}
+    usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
     return Answer(body=json.dumps({**head, "choices": [choice], "usage": usage}).encode())
 
 
@@ -41,8 +41,15 @@ def streaming(text: str) -> Answer:
     return Answer(body=body.encode(), headers={"content-type": "text/event-stream"})
 
 
-def asking(text: str, **fields: object) -> dict[str, Any]:
-    return {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": text}], "max_tokens": 500, **fields}
+class Talk:
+    """Questions under a system text that nobody used before, so that no test finds the answers of another."""
+
+    def __init__(self) -> None:
+        self._system = {"role": "system", "content": secrets.token_hex(8)}
+
+    def asks(self, text: str, **fields: object) -> dict[str, Any]:
+        messages = [self._system, {"role": "user", "content": text}]
+        return {"model": "gpt-4o-mini", "messages": messages, "max_tokens": 500, **fields}
 
 
 def put(upstream: Upstream, *answers: Answer) -> str:
@@ -62,12 +69,10 @@ def test_other_words_get_the_stored_answer(
     gateway: Running, upstream: Upstream, first_streamed: bool, streamed: bool
 ) -> None:
     first = streaming("Oslo") if first_streamed else said("Oslo")
-    system = {"role": "system", "content": secrets.token_hex(8)}
-    key = put(upstream, vector(1, 0.1), first, vector(2, 0.1))
-    one, other = ({"messages": [system, {"role": "user", "content": text}]} for text in ("Capital?", "Which capital?"))
+    talk, key = Talk(), put(upstream, vector(1, 0.1), first, vector(2, 0.1))
 
-    asked = gateway.chat({**asking(""), **one, "stream": first_streamed}, x_provider_key=key, x_prxy_pipe=PIPE)
-    again = gateway.chat({**asking(""), **other, "stream": streamed}, x_provider_key=key, x_prxy_pipe=PIPE)
+    asked = gateway.chat(talk.asks("Capital?", stream=first_streamed), x_provider_key=key, x_prxy_pipe=PIPE)
+    again = gateway.chat(talk.asks("Which capital?", stream=streamed), x_provider_key=key, x_prxy_pipe=PIPE)
 
     assert "x-prxy-cache" not in asked.headers
     assert again.headers["x-prxy-cache"] == "semantic-cache"
@@ -80,10 +85,10 @@ def test_other_words_get_the_stored_answer(
 
 @STREAMED
 def test_another_question_is_asked(gateway: Running, upstream: Upstream, streamed: bool) -> None:
-    key = put(upstream, vector(1, 0), said("Oslo"), vector(0.7, 0.7), said("Goethe"))
+    talk, key = Talk(), put(upstream, vector(1, 0), said("Oslo"), vector(0.7, 0.7), said("Goethe"))
 
-    gateway.chat(asking("Capital?"), x_provider_key=key, x_prxy_pipe=PIPE)
-    reply = gateway.chat(asking("Faust?", stream=streamed), x_provider_key=key, x_prxy_pipe=PIPE)
+    gateway.chat(talk.asks("Capital?"), x_provider_key=key, x_prxy_pipe=PIPE)
+    reply = gateway.chat(talk.asks("Faust?", stream=streamed), x_provider_key=key, x_prxy_pipe=PIPE)
 
     assert "x-prxy-cache" not in reply.headers
     assert text_of(reply) == "Goethe"
@@ -92,7 +97,7 @@ def test_another_question_is_asked(gateway: Running, upstream: Upstream, streame
 @STREAMED
 def test_an_answer_that_was_cut_is_asked_for_again(gateway: Running, upstream: Upstream, streamed: bool) -> None:
     key = put(upstream, vector(1, 0), said("Os", "length"), vector(1, 0), said("Oslo"))
-    question = asking(secrets.token_hex(8), temperature=0.1)
+    question = Talk().asks("Capital?")
 
     gateway.chat(question, x_provider_key=key, x_prxy_pipe=PIPE)
     reply = gateway.chat({**question, "stream": streamed}, x_provider_key=key, x_prxy_pipe=PIPE)
@@ -105,7 +110,7 @@ def test_where_no_vector_is_to_be_had_the_call_goes_on(gateway: Running, upstrea
     broken = Answer(status=500, body=b'{"error":{"message":"down"}}')
     key = put(upstream, broken, said("Oslo"))
 
-    reply = gateway.chat(asking("Capital?", stream=streamed), x_provider_key=key, x_prxy_pipe=PIPE)
+    reply = gateway.chat(Talk().asks("Capital?", stream=streamed), x_provider_key=key, x_prxy_pipe=PIPE)
 
     assert (reply.status_code, text_of(reply)) == (200, "Oslo")
     assert reply.headers["x-prxy-modules-skipped"] == "semantic-cache"
@@ -116,7 +121,9 @@ def test_an_embedding_of_unknown_price_is_left_out_under_a_limit(gateway: Runnin
     key = put(upstream, said("Oslo"))
     pipe = '[{"semantic-cache": {"embeddingModel": "openai/unheard-of"}}]'
 
-    reply = gateway.chat(asking("Capital?"), x_provider_key=key, x_prxy_pipe=pipe, authorization=f"Bearer {limited}")
+    reply = gateway.chat(
+        Talk().asks("Capital?"), x_provider_key=key, x_prxy_pipe=pipe, authorization=f"Bearer {limited}"
+    )
 
     assert reply.status_code == 200
     assert reply.headers["x-prxy-modules-skipped"] == "semantic-cache"
@@ -124,7 +131,7 @@ def test_an_embedding_of_unknown_price_is_left_out_under_a_limit(gateway: Runnin
 
 
 def test_a_model_without_embeddings_is_an_invalid_pipeline(gateway: Running) -> None:
-    reply = gateway.chat(asking("?"), x_prxy_pipe='[{"semantic-cache": {"embeddingModel": "anthropic/claude"}}]')
+    reply = gateway.chat(Talk().asks("?"), x_prxy_pipe='[{"semantic-cache": {"embeddingModel": "anthropic/claude"}}]')
 
     assert (reply.status_code, reply.json()["error"]["code"]) == (400, "invalid_pipeline")
     assert "makes no embeddings" in reply.json()["error"]["message"]
@@ -148,14 +155,14 @@ def test_an_installed_model_compares_and_a_hit_costs_nothing_even_without_a_budg
     installed: Running, upstream: Upstream, streamed: bool
 ) -> None:
     """M23."""
-    tenant, pipe = secrets.token_hex(4), '[{"semantic-cache": {"scope": "global"}}]'
+    talk, tenant, pipe = Talk(), secrets.token_hex(4), '[{"semantic-cache": {"scope": "global"}}]'
     rich, poor = installed.make_key(tenant=tenant), installed.make_key(tenant=tenant, limits={"per_day_usd": "0"})
     key = put(upstream, said("Oslo"))
     common = {"x_provider_key": key, "x_prxy_pipe": pipe}
 
-    installed.chat(asking("Capital?"), authorization=f"Bearer {rich}", **common)
-    hit = installed.chat(asking("Capital, please?", stream=streamed), authorization=f"Bearer {poor}", **common)
-    miss = installed.chat(asking("Capital, not?", stream=streamed), authorization=f"Bearer {poor}", **common)
+    installed.chat(talk.asks("Capital?"), authorization=f"Bearer {rich}", **common)
+    hit = installed.chat(talk.asks("Capital, please?", stream=streamed), authorization=f"Bearer {poor}", **common)
+    miss = installed.chat(talk.asks("Capital, not?", stream=streamed), authorization=f"Bearer {poor}", **common)
 
     assert (hit.status_code, hit.headers["x-prxy-cache"], text_of(hit)) == (200, "semantic-cache", "Oslo")
     assert miss.status_code == 429
@@ -168,16 +175,16 @@ def test_an_installed_model_compares_and_a_hit_costs_nothing_even_without_a_budg
     [("user", "same", False), ("global", "same", True), ("user", "other", False), ("global", "other", False)],
 )
 def test_answers_stay_with_their_key_or_their_tenant(
-    installed: Running, upstream: Upstream, scope: str, of_tenant: str, hits: bool, streamed: bool
+    installed: Running, upstream: Upstream, *, scope: str, of_tenant: str, hits: bool, streamed: bool
 ) -> None:
-    tenant, pipe = secrets.token_hex(4), json.dumps([{"semantic-cache": {"scope": scope}}])
+    talk, tenant, pipe = Talk(), secrets.token_hex(4), json.dumps([{"semantic-cache": {"scope": scope}}])
     one = installed.make_key(tenant=tenant)
     other = installed.make_key(tenant=tenant if of_tenant == "same" else secrets.token_hex(4))
     key = put(upstream, said("Oslo"), said("Bergen"))
 
     for who, text in ((one, "Capital?"), (other, "Capital, please?")):
         reply = installed.chat(
-            asking(text, stream=streamed), x_provider_key=key, x_prxy_pipe=pipe, authorization=f"Bearer {who}"
+            talk.asks(text, stream=streamed), x_provider_key=key, x_prxy_pipe=pipe, authorization=f"Bearer {who}"
         )
 
     assert text_of(reply) == ("Oslo" if hits else "Bergen")

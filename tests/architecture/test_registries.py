@@ -23,7 +23,7 @@ SHARED = {
         *"base blocks calls fitting lenient losses openai_errors openai_media openai_options openai_tools".split(),
         *"places reading turns".split(),
     },
-    "prxy.providers": {*"base auth aws calling errors lean limits through_httpx tls transport".split()},
+    "prxy.providers": {*"base auth aws calling egress errors lean limits through_httpx tls transport".split()},
     "prxy.modules": set[str](),
     "prxy.api.routes": set[str](),
 }

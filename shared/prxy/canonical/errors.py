@@ -14,6 +14,7 @@
     ├── IdempotencyKeyReused          422 idempotency_error
     ├── RateLimited                   429 rate_limit
     ├── CostLimitExceeded             429 cost_limit_per_…
+    ├── GuardrailBlocked              400 guardrail_…_block
     ├── StoreUnavailable              503 overloaded
     ├── ProviderKeyUnavailable        503 overloaded
     └── ProviderError                 what a provider did
@@ -171,6 +172,18 @@ class CostLimitExceeded(GatewayError):
     @property
     def details(self) -> Mapping[str, str]:
         return self._details
+
+
+class GuardrailBlocked(GatewayError):
+    """A text of the client or of the model holds what the pipeline does not let through. Type and code are one word."""
+
+    status = 400
+    default_code = "guardrail_custom_block"
+    should_retry = False
+
+    def __init__(self, message: str, *, code: str | None = None, param: str | None = None) -> None:
+        super().__init__(message, code=code, param=param)
+        self.type = self.code
 
 
 class StoreUnavailable(GatewayError):

@@ -36,6 +36,14 @@ class CachePoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ttl: str | None = None
     """The vendor's word for the lifetime (`5m`, `1h`), None for its default."""
+    hint: bool = False
+    """Nobody asked for it: where a wire has no such mark, nothing is lost."""
+
+
+def asks_for_cache(part: object) -> bool:
+    """Whether the client marked it, so that leaving the mark out must be told."""
+    cache = getattr(part, "cache", None)
+    return cache is not None and not cache.hint
 
 
 class Signature(Struct, frozen=True, kw_only=True):

@@ -190,7 +190,7 @@ class RuntimeApi:
             async for chunk in _read_chunks(request, reader):
                 await delivery.put(chunk)
             await delivery.put(await _read_trailers(request, reader))
-        except (OSError, EOFError):
+        except (OSError, EOFError, asyncio.CancelledError):
             delivery.fail(FunctionFailed("Runtime.ExitError", {"errorMessage": "the answer broke off"}))
             raise
         self._receipt(writer, delivery, None)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from prxy.modules.airgap import Airgap
 from prxy.modules.cost_guard import CostGuard
 from prxy.modules.exact_cache import ExactCache
+from prxy.modules.guardrails import Guardrails
 from prxy.modules.prompt_optimizer import PromptOptimizer
 from prxy.modules.router import Router
 from prxy.modules.semantic_cache import SemanticCache
@@ -18,6 +19,7 @@ MODULES: Mapping[str, type[Module]] = {
         Airgap,
         CostGuard,
         ExactCache,
+        Guardrails,
         PromptOptimizer,
         Router,
         SemanticCache,

@@ -53,9 +53,8 @@ class Shape(Struct, frozen=True):
 def reserve(account: Account, claim: Claim) -> Update:
     """Write 1. `fits` must have been asked before: a fresh window would admit any amount."""
     at, limits, amount = windows(claim.now), limits_of(account, claim), claim.amount_nano
-    shape = Shape(
-        limits.per_day_nano is not None, limits.per_month_nano is not None, limits.requests_per_minute is not None
-    )
+    counts = limits.requests_per_minute is not None and not claim.again
+    shape = Shape(limits.per_day_nano is not None, limits.per_month_nano is not None, counts)
     expression, condition = _reserve_expressions(shape)
     names = {"#d": at.day, "#m": at.month, "#r": reservation_id(claim.request_id)}
     values: dict[str, Value] = {
@@ -71,7 +70,7 @@ def reserve(account: Account, claim: Claim) -> Update:
         values[":day"] = limits.per_day_nano - amount
     if limits.per_month_nano is not None:
         values[":month"] = limits.per_month_nano - amount
-    if limits.requests_per_minute is not None:
+    if limits.requests_per_minute is not None and counts:
         names["#q"] = at.minute
         values[":calls"], values[":one"] = limits.requests_per_minute, 1
     return Update(expression=expression, condition=condition, names=names, values=values, returned=Returned.NEW)

@@ -141,6 +141,8 @@ class Claim(Struct, frozen=True, kw_only=True):
     """The most that the provider may bill. 0 where no price is known and no USD limit applies."""
     now: int
     """Epoch seconds at admission; fixes the windows for good."""
+    again: bool = False
+    """A step of a call that is counted as a request elsewhere."""
     limits: Limits = NO_LIMITS
     """What modules such as cost-guard ask for, beside the limits of the key."""
     tenant: Tenant | None = None

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 CAPACITY = 10_000
 """The most vectors of one shelf; then a new one takes the place of the one that expires first."""
 ROUNDING = 0.001
-"""The most by which a cosine may fall for the rounding: that of a vector with itself is 1."""
-_BLOCK = 256
+"""By how much the cosine of a vector with itself may fall below 1 for the rounding; that of others errs by a little
+more, either way."""
+_BLOCK = 128
 _FIRST = 8
 
 Floats = NDArray[np.float32]

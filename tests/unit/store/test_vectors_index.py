@@ -37,6 +37,7 @@ def test_cosines_differ_from_exact_ones_by_less_than_the_rounding(spread: float)
         found = set(index.nearest(query, least, 0, 300))
         assert {name for name, value in exact.items() if value >= least} <= found
         assert all(exact[name] >= least - 4 * ROUNDING for name in found)
+    assert index.nearest(near, 1.0, 0, 9) == ["17"]
     assert index.nearest(query, 0.1, 0, 1) == [max(exact, key=exact.__getitem__)]
 
 

@@ -6,12 +6,13 @@ import time
 
 from prxy.api.calls import Door
 from prxy.api.http import Receive, Scope, Send
+from prxy.api.noting import Noted
 from prxy.api.streaming import Client, answer
-from prxy.canonical.errors import GatewayError
+from prxy.call_record import Operation
 from prxy.exchange import exchange
 from prxy.formats.base import Format
 from prxy.gateway import Gateway
-from prxy.journal import record_of
+from prxy.journal import Passage
 
 
 class Inference:
@@ -21,21 +22,17 @@ class Inference:
         self.format = format_
         self._gateway = gateway
         self._door = Door(format=format_, parse_request=format_.parse_request, gateway=gateway)
+        self._noted = Noted(Operation.CHAT, self._answer, format_, gateway)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._noted(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, passage: Passage) -> None:
         began = time.monotonic()
         received = await self._door.receive(scope, receive)
-        gateway, reply, refusal = self._gateway, None, None
-        try:
-            with self._door.in_own_words():
-                reply = await exchange(received.call, received.steps, gateway, received.left_s)
-            writer = self.format.writer(received.query)
-            await answer(reply, Client(format=self.format, writer=writer, keepalive_s=gateway.keepalive_s), send)
-        except GatewayError as error:
-            refusal = error
-            raise
-        except Exception:
-            refusal = GatewayError()
-            raise
-        finally:
-            gateway.journal.note(record_of(received.call, reply, refusal, time.monotonic() - began))
+        gateway, passage.call = self._gateway, received.call
+        with self._door.in_own_words():
+            reply = await exchange(received.call, received.steps, gateway, received.left_s)
+        passage.reply, passage.admitted_s = reply, time.monotonic() - began
+        writer = self.format.writer(received.query)
+        await answer(reply, Client(format=self.format, writer=writer, keepalive_s=gateway.keepalive_s), send)

@@ -42,7 +42,7 @@ class Models:
         providers = self._gateway.providers
         for name in (name for name, provider in providers.items() if provider.usable):
             for card in self._gateway.catalog.of(name):
-                if may_call(f"{name}/{card.id}", key.models, providers):
+                if card.answers and may_call(f"{name}/{card.id}", key.models, providers):
                     yield name, card
 
     def _one(self, wanted: str, key: ApiKey, describe: Any) -> dict[str, Any]:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from prxy.canonical.loss import Loss
-from prxy.canonical.parts import Media, Opaque, Part, Reasoning, ServerToolResult, Text, ToolCall, ToolResult
+from prxy.canonical.parts import (
+    Media,
+    Opaque,
+    Part,
+    Reasoning,
+    ServerToolResult,
+    Text,
+    ToolCall,
+    ToolResult,
+    asks_for_cache,
+)
 from prxy.canonical.request import ChatRequest, FunctionTool, Message, Sampling, ToolMode
 from prxy.formats.base import foreign_losses
 from prxy.formats.bedrock_converse.conversation import is_signed
@@ -49,7 +59,7 @@ def _message(message: Message, vendor: Vendor) -> Iterator[Loss]:
 def _part(part: Part, at: str, *, caches: bool) -> Iterator[Loss]:
     if not isinstance(part, ServerToolResult | Opaque):
         yield from foreign_losses(part.extras, NAME, at)
-    if isinstance(part, Text | Media | ToolCall | ToolResult) and part.cache is not None and not caches:
+    if isinstance(part, Text | Media | ToolCall | ToolResult) and asks_for_cache(part) and not caches:
         yield Loss(field=f"{at}.cache_control", reason=_NO_CACHE)
     if isinstance(part, ToolResult):
         for inner in part.parts:
@@ -63,7 +73,7 @@ def _tools(request: ChatRequest, vendor: Vendor) -> Iterator[Loss]:
         yield from foreign_losses(tool.extras, NAME, tool.at)
         if tool.strict and not vendor.strict_tools:
             yield Loss(field=f"{tool.at}.strict", reason="the model is not held to the schemas of tools")
-        if tool.cache is not None and not vendor.caches_tools:
+        if asks_for_cache(tool) and not vendor.caches_tools:
             yield Loss(field=f"{tool.at}.cache_control", reason=_NO_CACHE)
     may_call = request.tools and not (request.tool_choice and request.tool_choice.mode is ToolMode.NONE)
     if request.parallel_tool_calls is False and may_call and not vendor.one_call_at_a_time:

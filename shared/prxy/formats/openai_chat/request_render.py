@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from prxy.canonical.loss import Loss
-from prxy.canonical.parts import Json, Part, ToolResult, Wire
+from prxy.canonical.parts import Json, Part, ToolResult, Wire, asks_for_cache
 from prxy.canonical.request import ChatRequest, HostedTool, Message, Sampling
 from prxy.formats.base import Rendered, foreign_losses, own_fields, spelt
 from prxy.formats.openai_chat.message_render import OPENAI, VENDORS, Dialect, render_messages
@@ -133,5 +133,5 @@ def _message_losses(message: Message) -> Iterator[Loss]:
 
 def _part_losses(part: Part, at: str) -> Iterator[Loss]:
     yield from foreign_losses(getattr(part, "extras", None), NAME, at)
-    if getattr(part, "cache", None) is not None:
+    if asks_for_cache(part):
         yield Loss(field=f"{at}.cache_control", reason="prompts are cached without breakpoints here")

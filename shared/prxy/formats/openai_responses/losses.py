@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from prxy.canonical.errors import UnsupportedFeature
 from prxy.canonical.loss import Loss
-from prxy.canonical.parts import Opaque, Part, Reasoning, ServerToolResult, ToolResult
+from prxy.canonical.parts import Opaque, Part, Reasoning, ServerToolResult, ToolResult, asks_for_cache
 from prxy.canonical.request import ChatRequest, HostedTool, Message, Sampling
 from prxy.formats.base import foreign_losses
 from prxy.formats.openai_options import detail_losses, option_losses
@@ -61,7 +61,7 @@ def _message(message: Message) -> Iterator[Loss]:
 def _part(part: Part, at: str) -> Iterator[Loss]:
     if not isinstance(part, ServerToolResult | Opaque):
         yield from foreign_losses(part.extras, NAME, at)
-    if getattr(part, "cache", None) is not None:
+    if asks_for_cache(part):
         yield Loss(field=f"{at}.cache_control", reason="prompts are cached without breakpoints here")
     if isinstance(part, ToolResult):
         for inner in part.parts:

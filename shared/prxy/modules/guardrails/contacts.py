@@ -9,63 +9,56 @@ import re
 
 from prxy.modules.guardrails.checks import is_address
 from prxy.modules.guardrails.detector import Span
-from prxy.modules.guardrails.tails import is_word, open_number, open_suffix
+from prxy.modules.guardrails.tails import SEVEN_DIGITS, is_word, open_number, open_suffix
 
-_LOCAL_CHARS = 64
 _LETTER = "A-Za-z\u00c0-\u024f"
 """Latin ones with their accents; letters of scripts that put no space between words may be the text around."""
 _WORD = f"{_LETTER}0-9_"
-_AT = re.compile(f"@(?<=[{_WORD}%+-]@)[{_WORD}-]{{1,63}}(?:\\.[{_WORD}-]{{1,63}}){{1,9}}")
+_AT = re.compile(
+    f"@(?<=[{_WORD}%+-]@)[{_WORD}-]{{1,63}}(?:\\.[{_WORD}-]{{1,63}}){{0,8}}"
+    f"\\.(?:[{_LETTER}]{{2,24}}|xn--[a-z0-9-]{{2,59}})(?![{_WORD}])"
+)
 _LOCAL = re.compile(f"[{_WORD}.%+-]{{1,64}}")
-_TOP_LABEL = re.compile(f"[{_LETTER}]{{2,24}}|xn--[a-z0-9-]{{2,59}}")
+_LOCAL_CHARS = 64
 _EMAIL_CHARS = 720
 """More than the local part, the sign and ten labels."""
 _EMAIL_TAIL = re.compile(f"[{_WORD}.%+@-]{{0,720}}")
 
 
 class Email:
+    gate = None
+
     def find(self, text: str, start: int) -> Span | None:
         if text.find("@", start) < 0:
             return None
         for match in _AT.finditer(text, start):
             at = match.start()
-            end = _end_of_domain(text, match.start() + 1, match.end())
-            if end:
-                begin = _begin_of_local(text, at)
-                if begin >= start:
-                    return Span(begin, end)
+            local = _LOCAL.match(text[max(at - _LOCAL_CHARS, 0) : at][::-1])
+            begin = at - len(local.group().rstrip(".%-+")) if local else at
+            if begin >= start:
+                return Span(begin, match.end())
         return None
 
     def open_from(self, text: str) -> int:
         return open_suffix(_EMAIL_TAIL, text, _EMAIL_CHARS)
 
 
-def _end_of_domain(text: str, start: int, end: int) -> int:
-    """Where the last label ends that may be a top-level domain, 0 where there is none behind a first label."""
-    while (dot := text.rfind(".", start, end)) > 0:
-        label = text[dot + 1 : end].rstrip("-_")
-        if _TOP_LABEL.fullmatch(label):
-            return dot + 1 + len(label)
-        end = dot
-    return 0
-
-
-def _begin_of_local(text: str, at: int) -> int:
-    before = _LOCAL.match(text[max(at - _LOCAL_CHARS, 0) : at][::-1])
-    local = before.group() if before else ""
-    return at - len(local.rstrip(".%-+"))
-
-
-_NORTH_AMERICAN = re.compile(r"[2-9](?<![0-9].)[0-9]{2}(?:\)[ .-]?|[ .-])[2-9][0-9]{2}[ .-][0-9]{4}(?![0-9])")
+_NORTH_AMERICAN = re.compile(
+    r"[0-9](?<![0-9].)[0-9]{2}"
+    r"(?:\)[ .-]?[0-9]{3}[ .-]|[.-][0-9]{3}[.-]|(?<=[2-9]..) [2-9][0-9]{2}[ -])[0-9]{4}(?![0-9])"
+)
+"""With spaces alone, which also separate columns of a table, only what may have been given to somebody."""
 _COUNTRY_ONE = re.compile(r"(?:\+?1[ .-]?)?\(?\Z")
 _INTERNATIONAL = re.compile(
-    r"\+(?<![A-Za-z0-9_+]\+)(?:1[ .-]?\(?[2-9][0-9]{2}\)?[ .-]?[0-9]{3}[ .-]?[0-9]{4}"
+    r"\+(?<![A-Za-z0-9_+]\+)(?:1[ .-]?\(?[0-9]{3}\)?[ .-]?[0-9]{3}[ .-]?[0-9]{4}"
     r"|[2-9](?:[ .()-]{0,2}[0-9]){6,14})(?![0-9])"
 )
 
 
 class Phone:
     """E.164 with its plus sign, and the North American forms; digits in a row alone are no phone number."""
+
+    gate = SEVEN_DIGITS
 
     def find(self, text: str, start: int) -> Span | None:
         found = [span for span in (_international(text, start), _north_american(text, start)) if span]
@@ -112,6 +105,8 @@ _IP_TAIL = re.compile(r"[\w:.]{0,48}")
 class IpAddress:
     """Addresses of hosts, but for loopback and unspecified ones. `v1.2.3.4` and `version 1.2.3.4` are versions."""
 
+    gate = None
+
     def find(self, text: str, start: int) -> Span | None:
         found = [span for span in (_ipv4(text, start), _ipv6(text, start)) if span]
         return min(found, default=None)
@@ -129,6 +124,8 @@ def _ipv4(text: str, start: int) -> Span | None:
 
 
 def _ipv6(text: str, start: int) -> Span | None:
+    if text.count(":", start) < 2:
+        return None
     for match in _IPV6.finditer(text, start):
         span = _around(text, match)
         if span and span.start >= start and is_address(text[span.start : span.end]):

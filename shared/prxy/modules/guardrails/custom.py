@@ -24,29 +24,62 @@ class _Match(Protocol):
 class _Compiled(Protocol):
     @property
     def programsize(self) -> int: ...
-    def search(self, text: str, pos: int = 0) -> _Match | None: ...
+    def search(self, text: str | bytes, pos: int = 0) -> _Match | None: ...
+
+
+class _Encoded:
+    """A text as the engine reads it, and the way between places in both; it leads forwards only."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self.read = text, text.encode()
+        self._same = len(self.read) == len(text)
+        self._chars = self._bytes = 0
+
+    def byte_at(self, char: int) -> int:
+        if self._same:
+            return char
+        if char < self._chars:
+            self._chars = self._bytes = 0
+        self._bytes += len(self.text[self._chars : char].encode())
+        self._chars = char
+        return self._bytes
+
+    def behind(self, byte: int) -> int:
+        """Where the next character begins."""
+        byte += 1
+        while byte < len(self.read) and self.read[byte] & 0xC0 == 0x80:
+            byte += 1
+        return byte
+
+    def char_at(self, byte: int) -> int:
+        if self._same:
+            return byte
+        self._chars += len(self.read[self._bytes : byte].decode())
+        self._bytes = byte
+        return self._chars
 
 
 class Pattern:
     """Matches wherever it stands, in capitals or not. Nothing is no match."""
 
+    gate = None
+
     def __init__(self, pattern: str) -> None:
         """Raises InvalidRequest (invalid_pipeline) for a pattern that the engine refuses."""
-        self._found = _compile(pattern)
-        if self._found is None or self._found.programsize > _MAX_PROGRAM:
-            raise invalid(f"options of 'guardrails': {_cut(pattern)} is no RE2 pattern, or too large a one")
-        if self._found.search("") is not None:
-            raise invalid(f"options of 'guardrails': {_cut(pattern)} matches where nothing is; make it match something")
-        begun = prefixes_of(pattern)
-        self._begun = None if begun is None else _compile(rf"(?:{begun})\z")
+        self._found, self._begun = _compiled(pattern)
+        self._encoded = _Encoded("")
 
     def find(self, text: str, start: int) -> Span | None:
-        while match := self._found.search(text, start):  # type: ignore[union-attr]  # __init__ refuses None
+        if self._encoded.text is not text:
+            self._encoded = _Encoded(text)
+        encoded = self._encoded
+        at = encoded.byte_at(start)
+        while (match := self._found.search(encoded.read, at)) is not None:
             begin, end = match.span()
             if end > begin:
-                return Span(begin, end)
-            start = end + 1
-            if start > len(text):
+                return Span(encoded.char_at(begin), encoded.char_at(end))
+            at = encoded.behind(end)
+            if at > len(encoded.read):
                 return None
         return None
 
@@ -61,9 +94,15 @@ def _cut(pattern: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def pattern_of(pattern: str) -> Pattern:
-    """The same pattern of every call is compiled once."""
-    return Pattern(pattern)
+def _compiled(pattern: str) -> tuple[_Compiled, _Compiled | None]:
+    """What finds a pattern, and what finds its beginnings; kept, since every call brings its patterns anew."""
+    found = _compile(pattern)
+    if found is None or found.programsize > _MAX_PROGRAM:
+        raise invalid(f"options of 'guardrails': {_cut(pattern)} is no RE2 pattern, or too large a one")
+    if found.search("") is not None:
+        raise invalid(f"options of 'guardrails': {_cut(pattern)} matches where nothing is; make it match something")
+    begun = prefixes_of(pattern)
+    return found, None if begun is None else _compile(rf"(?:{begun})\z")
 
 
 def _compile(pattern: str) -> _Compiled | None:

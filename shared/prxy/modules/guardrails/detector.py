@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple, Protocol
 
 CONTEXT = 96
@@ -15,6 +16,11 @@ class Span(NamedTuple):
 
 class Detector(Protocol):
     """Whether a match begins at a place depends on the text alone, never on where the search began."""
+
+    @property
+    def gate(self) -> re.Pattern[str] | None:
+        """What is in every text that holds a match, looked for once for all detectors that share it."""
+        ...
 
     def find(self, text: str, start: int) -> Span | None:
         """The first match that begins at `start` or behind it."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from prxy.modules.guardrails.scanning import Guard, Piece, Scanner, scanned
+from prxy.modules.guardrails.scanning import Guard, Piece, Scanner, looked_at, scanned
 
 _PIECE = re.compile(
     r"""(?P<plain>[^"\\]+)|(?P<quote>")
@@ -91,7 +91,9 @@ class _String:
     """The inside of one string: raw pieces in, raw pieces out."""
 
     def __init__(self, guard: Guard) -> None:
-        self._scanner = Scanner(guard)
+        self._guard = guard
+        self._scanner: Scanner | None = None
+        """None as long as all of the string came at once."""
         self._fresh: list[str] = []
         self._raws: dict[int, str] = {}
         """Place of a character in the string -> how it was escaped."""
@@ -105,12 +107,18 @@ class _String:
         self._length += len(raw)
 
     def settled(self) -> Iterator[str]:
-        fresh, self._fresh = "".join(self._fresh), []
-        yield from map(self._raw, self._scanner.feed(fresh) if fresh else ())
+        self._scanner = self._scanner or Scanner(self._guard)
+        return map(self._raw, self._scanner.feed(self._taken()))
 
     def end(self) -> Iterator[str]:
-        yield from self.settled()
-        yield from map(self._raw, self._scanner.finish())
+        fresh = self._taken()
+        if self._scanner is None:
+            return map(self._raw, looked_at(self._guard, fresh, 0, len(fresh)))
+        return map(self._raw, [*self._scanner.feed(fresh), *self._scanner.finish()])
+
+    def _taken(self) -> str:
+        fresh, self._fresh = "".join(self._fresh), []
+        return fresh
 
     def _raw(self, piece: Piece) -> str:
         begin, self._told = self._told, self._told + piece.took

@@ -39,17 +39,21 @@ _FORMS: Mapping[str, re.Pattern[str]] = {
     }.items()
 }
 """What a key begins with -> all of it."""
+_WITHOUT_UNDERSCORE = {begin: form for begin, form in _FORMS.items() if not begin.endswith("_")}
 _WORDS = re.compile(r"[a-z]+(?:[-_][a-z]+)*")
 _KEY_TAIL = re.compile(r"[\w-]{0,512}")
 
 
 class ApiKey:
-    """Keys by their vendor's prefix. What follows it is no key where it is all small letters in words (`sk-my-words`)."""
+    """Keys by their vendor's prefix. Small letters in words behind it are no key (`sk-my-words`)."""
+
+    gate = None
 
     def find(self, text: str, start: int) -> Span | None:
+        forms = _FORMS if text.find("_", start) >= 0 else _WITHOUT_UNDERSCORE
         found = [
             span
-            for begin, form in _FORMS.items()
+            for begin, form in forms.items()
             if (at := text.find(begin, start)) >= 0 and (span := _first_key(text, at, begin, form))
         ]
         return min(found, default=None)
@@ -79,12 +83,16 @@ _PEM_CHARS = 8_192
 _PEM_LABEL = r"-----BEGIN [A-Z ]{0,24}PRIVATE KEY(?: BLOCK)?-----"
 _PEM_BODY = r"""(?:[^-"]|-(?!----)){0,7000}"""
 _PEM = re.compile(_PEM_LABEL + _PEM_BODY + r"(?:-----END [A-Z ]{0,24}PRIVATE KEY(?: BLOCK)?-----)?")
-_PEM_GROWS = re.compile(rf"-----BEGIN [A-Z ]{{0,42}}-{{0,4}}\Z|{_PEM_LABEL}{_PEM_BODY}(?:-{{1,5}}[A-Z ]{{0,50}}-{{0,5}})?\Z")
-_PEM_FIRST = re.compile(r"-----(?:B(?:E(?:G(?:I(?:N )?)?)?)?)?\Z|-{1,5}\Z")
+_PEM_GROWS = re.compile(
+    rf"-----BEGIN [A-Z ]{{0,42}}-{{0,4}}\Z|{_PEM_LABEL}{_PEM_BODY}(?:-{{1,5}}[A-Z ]{{0,50}}-{{0,5}})?\Z"
+)
+_PEM_FIRST = re.compile(r"-----(?:B(?:E(?:G(?:IN?)?)?)?)?\Z|-{1,5}\Z")
 
 
 class PrivateKey:
     """Private keys in PEM, from the line that begins one to the line that ends it, or to what cannot be part of it."""
+
+    gate = None
 
     def find(self, text: str, start: int) -> Span | None:
         at = text.find(_BEGIN, start)

@@ -6,7 +6,7 @@ import re
 
 from prxy.modules.guardrails.checks import iban_length, is_iban, is_luhn, is_ssn
 from prxy.modules.guardrails.detector import Span
-from prxy.modules.guardrails.tails import NUMBER_CHARS, is_word, open_number, open_suffix
+from prxy.modules.guardrails.tails import NUMBER_CHARS, SEVEN_DIGITS, is_word, open_number, open_suffix
 
 _SSN = re.compile(r"[0-9](?<![0-9].)[0-9]{2}([- ]?)[0-9]{2}\1[0-9]{4}(?![0-9])")
 _SSN_WORD = re.compile(r"\bssn|social[ -]?security|\bsoc\.? sec", re.IGNORECASE)
@@ -16,6 +16,8 @@ _SSN_NEAR = 48
 
 class Ssn:
     """US social security numbers: nnn-nn-nnnn, and without dashes where a word before it says so; valid ranges only."""
+
+    gate = SEVEN_DIGITS
 
     def find(self, text: str, start: int) -> Span | None:
         for match in _SSN.finditer(text, start):
@@ -35,7 +37,7 @@ def _is_told(text: str, match: re.Match[str]) -> bool:
     return _SSN_WORD.search(text, max(begin - _SSN_NEAR, 0), begin) is not None
 
 
-_CARD = re.compile(r"[2-6](?<![0-9].)[0-9]{3,18}(?:[ -][0-9]{2,8}){0,5}(?![0-9])")
+_CARD = re.compile(r"[2-6](?<![0-9].)[0-9]{3,18}(?:[ -][0-9]{2,8}){0,4}(?![0-9])")
 _SHORTEST, _LONGEST = 13, 19
 
 
@@ -44,6 +46,8 @@ class Card:
 
     The first group has at least four digits, and a space or a dash stands between two.
     """
+
+    gate = SEVEN_DIGITS
 
     def find(self, text: str, start: int) -> Span | None:
         while match := _CARD.search(text, start):
@@ -59,12 +63,13 @@ class Card:
 
 def _card_length(found: str) -> int:
     """Characters of the longest card number that it begins with, whole groups only; 0 where there is none."""
-    end = len(found)
-    while end >= _SHORTEST:
-        digits = found[:end].replace(" ", "").replace("-", "")
-        if _SHORTEST <= len(digits) <= _LONGEST and is_luhn(digits):
+    end, digits = len(found), found.encode().translate(None, b" -")
+    while len(digits) >= _SHORTEST:
+        if len(digits) <= _LONGEST and is_luhn(digits):
             return end
-        end = max(found.rfind(" ", 0, end), found.rfind("-", 0, end))
+        cut = max(found.rfind(" ", 0, end), found.rfind("-", 0, end))
+        digits = digits[: cut + 1 - end]
+        end = cut
     return 0
 
 
@@ -76,9 +81,11 @@ _IBAN_BEGINS = re.compile(r"[A-Z](?<!\w.)(?:[A-Z](?:[0-9][0-9 A-Z]*)?)?\Z", re.A
 class Iban:
     """Bank accounts of countries that have such numbers, in capitals, with or without spaces, by their check digits."""
 
+    gate = None
+
     def find(self, text: str, start: int) -> Span | None:
         while match := _IBAN.search(text, start):
-            begin, end = match.span()
+            begin = match.start()
             taken = _iban_taken(match.group())
             if taken and not is_word(text[begin + taken : begin + taken + 1]):
                 return Span(begin, begin + taken)

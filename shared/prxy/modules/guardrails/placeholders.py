@@ -15,6 +15,8 @@ _LONGEST = 56
 class Placeholder:
     """Numbered placeholders: of the gateway, or what somebody wrote that looks like one."""
 
+    gate = None
+
     def find(self, text: str, start: int) -> Span | None:
         match = _PLACEHOLDER.search(text, start)
         return Span(*match.span()) if match else None

@@ -79,6 +79,4 @@ def rules_of(wanted: Sequence[tuple[Action, Rule]]) -> Rules:
     def acting(action: Action) -> tuple[Rule, ...]:
         return tuple(rule for does, rule in wanted if does is action)
 
-    return Rules(
-        blocking=acting(Action.BLOCK), replacing=acting(Action.REDACT), counting=acting(Action.LOG_ONLY)
-    )
+    return Rules(blocking=acting(Action.BLOCK), replacing=acting(Action.REDACT), counting=acting(Action.LOG_ONLY))

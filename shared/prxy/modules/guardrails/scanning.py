@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from prxy.modules.guardrails.detector import CONTEXT, Span
+from prxy.modules.guardrails.detector import CONTEXT, Detector, Span
 from prxy.modules.guardrails.rules import Rule
 
 _SOON = 512
@@ -39,14 +40,17 @@ class Guard(Protocol):
 
 def matches(rules: Sequence[Rule], text: str, start: int, until: int) -> Iterator[tuple[Span, Rule]]:
     """The matches that begin before `until`: the first one, the longest of those at one place, and on behind it."""
-    waiting = [
-        (span, rule, detector)
-        for rule in rules
-        for detector in rule.detectors
-        if (span := detector.find(text, start)) is not None
-    ]
+    gates: dict[re.Pattern[str] | None, bool] = {None: True}
+    waiting: list[tuple[Span, Rule, Detector]] = []
+    for rule in rules:
+        for detector in rule.detectors:
+            gate = detector.gate
+            if gate not in gates:
+                gates[gate] = gate is None or gate.search(text, start) is not None
+            if gates[gate] and (span := detector.find(text, start)) is not None:
+                waiting.append((span, rule, detector))
     while waiting:
-        first, rule, _ = min(waiting, key=lambda each: (each[0].start, -each[0].end))
+        first, rule, _ = waiting[0] if len(waiting) == 1 else min(waiting, key=_place)
         if first.start >= until:
             return
         yield first, rule
@@ -57,8 +61,12 @@ def matches(rules: Sequence[Rule], text: str, start: int, until: int) -> Iterato
         ]
 
 
+def _place(found: tuple[Span, Rule, Detector]) -> tuple[int, int]:
+    return found[0].start, -found[0].end
+
+
 def looked_at(guard: Guard, text: str, start: int, until: int) -> Iterator[Piece]:
-    """Pieces from `start` up to `until`, or to the end of a match that reaches beyond. Raises what the guard refuses."""
+    """Pieces from `start` to `until`, or to the end of a match that reaches beyond. Raises what the guard refuses."""
     for rule in guard.blocking:
         for detector in rule.detectors:
             span = detector.find(text, start)
@@ -101,7 +109,8 @@ class Scanner:
         if waits > _SOON and fresh * 8 < waits:
             return ()
         until = min((detector.open_from(self._text) for detector in self._detectors), default=len(self._text))
-        return self._take(max(until, self._at))
+        self._seen = len(self._text)
+        return self._take(until) if until > self._at else ()
 
     def finish(self) -> Iterable[Piece]:
         return self._take(len(self._text))

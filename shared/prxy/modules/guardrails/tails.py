@@ -1,9 +1,11 @@
-"""Where the tail of a text begins that may still become a match."""
+"""What detectors share: signs of a match, and where the tail begins that may still become one."""
 
 from __future__ import annotations
 
 import re
 
+SEVEN_DIGITS = re.compile(r"[0-9](?:[ ().-]{0,2}[0-9]){6}")
+"""The shortest number that is looked for has them."""
 NUMBER_CHARS = 48
 """More than any number that is looked for has, separators and all."""
 _NUMBER_TAIL = re.compile(r"[0-9 ().+-]{0,48}")

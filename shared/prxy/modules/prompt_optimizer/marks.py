@@ -68,7 +68,7 @@ def marked(request: ChatRequest, least: int) -> ChatRequest:
     ]
     for spot in spots[: max(0, MOST_MARKS - len(marks))]:
         ttl = next((point.ttl for zone, point in marks if zone > spot.zone), None)
-        request = _with_mark(request, spot, CachePoint(ttl=ttl))
+        request = _with_mark(request, spot, CachePoint(ttl=ttl, hint=True))
     return request
 
 

@@ -9,6 +9,8 @@ from msgspec import structs
 from prxy.canonical.parts import Text
 from prxy.canonical.request import ChatRequest, Message, Role
 
+LONGEST_LINE_CHARS = 160
+"""A longer line says more than the time."""
 _LABELS = frozenset("current currently today today's now timestamp".split())
 _ID_LABELS = frozenset("session request conversation trace correlation".split())
 _DATE_WORDS = frozenset(
@@ -19,7 +21,8 @@ _FILLERS = frozenset(
     "the is it of at on in and date time day week month year datetime zone timezone local server system user's id uuid "
     "iso unix epoch am pm a.m p.m utc gmt z cet cest est edt cst cdt mst mdt pst pdt bst ist jst".split()
 )
-_SEPARATORS = re.compile(r"[\s<>()\[\]{}*`#|,;\"]+")
+_SEPARATORS = re.compile(r"[\s<>()\[\]{}*`#|,;=\"]+")
+_WITHIN = re.compile(r"[-_]")
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _STAMP = re.compile(rf"\d{{4}}-\d\d-\d\d(?:t\d\d:\d\d[\d:.+\-z]*)?|{_UUID}")
 _VALUE = re.compile(rf"\d[\dt:./+\-z]*(?:st|nd|rd|th|am|pm)?|{_UUID}")
@@ -29,13 +32,16 @@ _ZONE = re.compile(r"[a-z]+/[a-z_]+|(?:utc|gmt)[+-][\d:]+")
 
 def is_volatile(line: str) -> bool:
     """Whether a line says nothing but the date, the time or the id of a session or request."""
-    words = [bare for word in _SEPARATORS.split(line.lower()) if (bare := word.strip(".:!=-_/'"))]
+    if len(line) > LONGEST_LINE_CHARS:
+        return False
+    words = [bare for word in _SEPARATORS.split(line.lower()) if (bare := word.strip(".:!-_/'"))]
     if words and all(_STAMP.fullmatch(word) for word in words):
         return True
-    labels = {label for word in words for label in word.split("_")}
+    labels = {label for word in words for label in _WITHIN.split(word)}
     named = not labels.isdisjoint(_ID_LABELS)
     values = [word for word in words if _is_value(word, named=named)]
-    rest = {label for word in words if word not in values and not _ZONE.fullmatch(word) for label in word.split("_")}
+    others = (word for word in words if word not in values and not _ZONE.fullmatch(word))
+    rest = {label for word in others for label in _WITHIN.split(word)}
     known = rest <= _LABELS | _ID_LABELS | _DATE_WORDS | _FILLERS
     return known and bool(values) and (named or not labels.isdisjoint(_LABELS))
 

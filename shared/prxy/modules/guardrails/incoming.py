@@ -1,0 +1,132 @@
+"""What a client sends, rewritten: every text in it, wherever it stands, and nothing else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from msgspec import Struct, structs
+
+from prxy.canonical.errors import GuardrailBlocked
+from prxy.canonical.parts import Extras, Json
+from prxy.modules.guardrails.json_text import scanned_json
+from prxy.modules.guardrails.placeholders import PLACEHOLDER, Numbered, Redacted
+from prxy.modules.guardrails.rules import Rule, Rules
+from prxy.modules.guardrails.scanning import matches, scanned
+
+_NOT_TEXT = frozenset("type id signature authorization authorization_token headers".split())
+_ENCRYPTED = "encrypted_"
+_SHORTEST_NUMBER = 10**8
+
+Changed = TypeVar("Changed", bound=Struct)
+Item = TypeVar("Item")
+
+
+class TextGuard(Protocol):
+    """What becomes of one text, in whatever form it comes."""
+
+    def text(self, text: str) -> str: ...
+    def json(self, text: str) -> str: ...
+
+
+class Incoming:
+    """The rules on the way in. `place` says which text comes next, as a path in the client's body."""
+
+    def __init__(self, rules: Rules, numbered: Numbered | None) -> None:
+        """`numbered` is what remembers what comes back in the answer; None: nothing does."""
+        self.place = ""
+        self.counts: Counter[str] = Counter()
+        """Matches of the rules that only count, by their label."""
+        self.texts: list[str] = []
+        """All plain texts, as they go on."""
+        self.blocking = rules.blocking
+        self.replacing = (*rules.replacing, PLACEHOLDER) if numbered else rules.replacing
+        self.rewrites_signed = numbered is not None
+        """Whether a signed text is rewritten: it becomes what was signed: the client got it restored."""
+        self._counting = rules.counting
+        self._placeholders = numbered or Redacted()
+
+    def refuse(self, rule: Rule) -> GuardrailBlocked:
+        return GuardrailBlocked(
+            f"'{self.place}' holds {rule.described}, which this pipeline does not let through; take it out.",
+            code=rule.code,
+            param=self.place,
+        )
+
+    def replace(self, rule: Rule, found: str) -> str:
+        return self._placeholders.put(rule, found)
+
+    def text(self, text: str) -> str:
+        self._count(text)
+        text = scanned(self, text)
+        self.texts.append(text)
+        return text
+
+    def json(self, text: str) -> str:
+        self._count(text)
+        return scanned_json(self, text)
+
+    def _count(self, text: str) -> None:
+        self.counts.update(counted(self._counting, text))
+
+
+class Unrewritten:
+    """The same rules for a text that must stay as it is: it may be refused, and is counted."""
+
+    def __init__(self, incoming: Incoming) -> None:
+        self._incoming = incoming
+
+    def text(self, text: str) -> str:
+        self._incoming.text(text)
+        return text
+
+    def json(self, text: str) -> str:
+        self._incoming.json(text)
+        return text
+
+
+def counted(rules: Sequence[Rule], text: str) -> Counter[str]:
+    return Counter(rule.label for _, rule in matches(rules, text, 0, len(text)))
+
+
+def with_changes(value: Changed, /, **fields: Any) -> Changed:
+    """The very same value where no field changes."""
+    changed = {name: new for name, new in fields.items() if new is not getattr(value, name)}
+    return structs.replace(value, **changed) if changed else value
+
+
+def each(items: tuple[Item, ...], guarded: Callable[[Item], Item]) -> tuple[Item, ...]:
+    """The very same tuple where nothing in it changes."""
+    new = tuple([guarded(item) for item in items])
+    return items if all(one is other for one, other in zip(items, new, strict=True)) else new
+
+
+def guarded_value(value: Json, guard: TextGuard) -> Json:
+    """Decoded JSON: the strings in it but for names, ids and what is encrypted, and numbers long enough for a card."""
+    match value:
+        case str():
+            return guard.text(value)
+        case dict() | Mapping():
+            return _guarded_object(value, guard)
+        case list():
+            new = [guarded_value(inner, guard) for inner in value]
+            return value if all(one is other for one, other in zip(value, new, strict=True)) else new
+        case int() if value >= _SHORTEST_NUMBER:
+            number = str(value)
+            told = guard.text(number)
+            return value if told == number else told
+        case _:
+            return value
+
+
+def _guarded_object(value: Mapping[str, Json], guard: TextGuard) -> Mapping[str, Json]:
+    new = {
+        name: inner if name in _NOT_TEXT or name.startswith(_ENCRYPTED) else guarded_value(inner, guard)
+        for name, inner in value.items()
+    }
+    return value if all(value[name] is inner for name, inner in new.items()) else new
+
+
+def guarded_extras(extras: Extras | None, guard: TextGuard) -> Extras | None:
+    return with_changes(extras, fields=guarded_value(extras.fields, guard)) if extras else extras

@@ -1,0 +1,22 @@
+"""What an operator sees of the calls: lines, metrics and spans, each a journal of its own."""
+
+from __future__ import annotations
+
+from prxy.call_record import Journal
+from prxy.providers.transport import Transport
+from prxy.settings import Settings
+from prxy.telemetry.emf import EmfJournal
+from prxy.telemetry.journals import Journals
+from prxy.telemetry.lines import LogJournal
+from prxy.telemetry.otlp import Collector, OtlpJournal
+
+
+def journal_of(settings: Settings, transport: Transport) -> Journal:
+    """Lines always, metrics and spans where the settings ask for them. `transport`: the way to the collector."""
+    journals: list[Journal] = [LogJournal()]
+    if settings.metrics_namespace is not None:
+        journals.append(EmfJournal(settings.metrics_namespace))
+    if settings.otlp_endpoint is not None:
+        collector = Collector(endpoint=settings.otlp_endpoint, headers=settings.otlp_headers)
+        journals.append(OtlpJournal(collector, transport))
+    return Journals(*journals)
