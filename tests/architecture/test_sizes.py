@@ -15,7 +15,9 @@ LONGEST_FUNCTION = 40
 LONGEST_FILE = 300
 WALL = 400
 
-OVER_THE_SOFT_LIMIT: Mapping[str, str] = {}
+OVER_THE_SOFT_LIMIT: Mapping[str, str] = {
+    "shared/prxy/canonical/errors.py": "one tree, read as a table; half of its lines are class heads",
+}
 """Path of a file of 301 to 400 lines -> why it is one file."""
 
 

@@ -1,4 +1,4 @@
-"""What every adapter of the table must do, against a real (embedded) DynamoDB."""
+"""What every adapter of the table must do, over every DynamoDB that is asked for (`tests/dynamodb_servers`)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 from msgspec.structs import replace
-from tests.stores import CREDENTIALS, NOON, REGION, USD, embedded_url, lean_transport, make_claim, make_key
+from tests.dynamodb_servers import ASKED_FOR, Server, create, running
+from tests.stores import CREDENTIALS, NOON, REGION, USD, lean_transport, make_claim, make_key
 
-from prxy.canonical.errors import CostLimitExceeded, IdempotencyConflict
+from prxy.canonical.errors import CostLimitExceeded, IdempotencyConflict, IdempotencyKeyReused, NotAuthenticated
+from prxy.canonical.response import ChatResponse, Usage
 from prxy.providers.aws.credentials import FixedCredentials
 from prxy.store import boto, dynamodb
 from prxy.store.attempts import Attempts
@@ -18,7 +20,7 @@ from prxy.store.dynamodb import Address
 from prxy.store.idempotency import DynamoIdempotency
 from prxy.store.keys import DynamoKeyAdministration
 from prxy.store.ledger import DynamoLedger
-from prxy.store.records import Hold, Limits, Once
+from prxy.store.records import Hold, KeyStatus, Limits, Once
 from prxy.store.schema import TABLE, mapping
 from prxy.store.table import Condition, ConditionFailed, Item, Query, Returned, StoreRejected, Table, Update
 
@@ -27,15 +29,20 @@ ITEM: Item = {**KEY, "n": 7, "t": "ü🦜", "m": {"a": {"b": [1, "x", True, None
 PATIENT = Attempts(count=6, within_s=60.0, connect_s=30.0, read_s=30.0)
 
 
+@pytest.fixture(params=ASKED_FOR)
+def server(request: pytest.FixtureRequest) -> Server:
+    return running(request.param)
+
+
 @pytest.fixture(params=["http", "boto3"])
-async def table(request: pytest.FixtureRequest) -> AsyncIterator[Table]:
-    address, name = Address(region=REGION, endpoint=embedded_url()), f"prxy-{secrets.token_hex(6)}"
+async def table(request: pytest.FixtureRequest, server: Server) -> AsyncIterator[Table]:
+    address, name = Address(region=REGION, endpoint=server.url), f"prxy-{secrets.token_hex(6)}"
     async for transport in lean_transport():
         if request.param == "http":
             made = dynamodb.make_table(name, transport, address, FixedCredentials(CREDENTIALS))
         else:
             made = boto.make_table(name, address, CREDENTIALS)
-        assert await made.create_table(TABLE)
+        await create(made)
         yield made
 
 
@@ -51,7 +58,9 @@ async def test_a_table_is_created_once(table: Table) -> None:
     assert not await table.create_table(TABLE)
 
 
-async def test_a_failed_condition_gives_the_item_as_it_stands(table: Table) -> None:
+async def test_a_failed_condition_gives_the_item_as_it_stands_where_the_server_tells_it(
+    table: Table, server: Server
+) -> None:
     await table.put_item(ITEM)
     absent = Condition(expression="attribute_not_exists(pk)")
     seven = Update(expression="SET n = :x", condition="n = :y", values={":x": 1, ":y": 8})
@@ -65,7 +74,9 @@ async def test_a_failed_condition_gives_the_item_as_it_stands(table: Table) -> N
     with pytest.raises(ConditionFailed) as nothing:
         await table.update_item({**KEY, "sk": "other"}, seven)
 
-    assert [failed.value.item for failed in (put, update, delete)] == [ITEM] * 3
+    told = ITEM if server.tells_the_item else None
+    assert [failed.value.item for failed in (put, update, delete)] == [told] * 3
+    assert await table.get_item(KEY) == ITEM
     assert nothing.value.item is None
     assert not update.value.resent
 
@@ -166,3 +177,28 @@ async def test_one_attempt_runs_over_every_adapter(table: Table) -> None:
     assert answers.count(None) == 1
     assert sum(isinstance(answer, IdempotencyConflict) for answer in answers) == 49
     assert await store.claim(replace(attempts[0], nonce="next"), 60.0) is None
+
+
+async def test_the_answer_of_a_finished_attempt_is_given_again_over_every_adapter(table: Table) -> None:
+    store, once = DynamoIdempotency(table, clock=lambda: NOON), Once(key_id="k", word="w", fingerprint="f", nonce="1")
+    answer = ChatResponse(format="openai.chat", id="x", model="m", choices=(), usage=Usage(input_tokens=1))
+
+    assert await store.claim(once, 60.0) is None
+    await store.finish(once, answer)
+
+    assert await store.claim(replace(once, nonce="2"), 60.0) == answer
+    with pytest.raises(IdempotencyKeyReused):
+        await store.claim(replace(once, nonce="3", fingerprint="g"), 60.0)
+
+
+async def test_a_refused_reserve_says_why_over_every_adapter(table: Table) -> None:
+    administration, key = DynamoKeyAdministration(table), make_key()
+    await administration.create(key)
+    ledger, claim = DynamoLedger(table, reserving=PATIENT, settling=PATIENT), make_claim(key, 1)
+    await ledger.reserve(key, claim)
+
+    with pytest.raises(IdempotencyConflict):
+        await ledger.reserve(key, replace(claim, nonce="twin"))
+    await administration.update(replace(key, status=KeyStatus.REVOKED))
+    with pytest.raises(NotAuthenticated):
+        await ledger.reserve(key, make_claim(key, 1))

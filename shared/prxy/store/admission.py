@@ -200,10 +200,10 @@ def sweep(lapsed: tuple[Lapsed, ...]) -> Update:
 
 
 def block(hold: Hold) -> Update:
-    """A tombstone where a reserve that was given up has not landed, so that it never can."""
+    """A tombstone where a reserve that was given up has not landed, so that it never can. An older one is renewed."""
     return Update(
         expression=f"SET {HOLDS}.#r = :tombstone",
-        condition=f"attribute_exists({HOLDS}) AND attribute_not_exists({HOLDS}.#r)",
+        condition=f"attribute_exists({HOLDS}) AND attribute_not_exists({HOLDS}.#r.{NONCE})",
         names={"#r": hold.rid},
         values={":tombstone": tombstone(hold.reserved_at, hold.day)},
     )

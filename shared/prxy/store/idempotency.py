@@ -40,7 +40,7 @@ class DynamoIdempotency(Idempotency):
         try:
             await self._table.put_item(item, condition=free)
         except ConditionFailed as failed:
-            return _judge(once, failed.item)
+            return _judge(once, failed.item or await self._table.get_item(once_at(once.key_id, once.word)))
         return None
 
     async def finish(self, once: Once, response: ChatResponse) -> None:
