@@ -24,6 +24,7 @@ FENCES = {
     "money": {"msgspec"},
     "store": {"msgspec", "boto3", "botocore", "numpy"},
     "api": {"msgspec", "starlette", "fastapi", "pydantic"},
+    "telemetry": {"msgspec", "aws_lambda_powertools"},
     "cli": {"msgspec", "click", "uvicorn"},
     "local": {"moto", "uvicorn", "werkzeug", "yaml"},
 }

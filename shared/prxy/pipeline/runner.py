@@ -22,7 +22,7 @@ Made = TypeVar("Made")
 
 @dataclass(slots=True)
 class Entered:
-    """A module that takes part in a call."""
+    """A module that is asked about a call, and takes part in it unless it answers, refuses or breaks."""
 
     module: Module
     call: Call
@@ -34,6 +34,7 @@ class Run:
 
     def __init__(self, modules: Sequence[Module], models: Models | None = None) -> None:
         self._modules, self._models = modules, models
+        self._asked: list[Entered] = []
         self._entered: list[Entered] = []
         self._filters: list[EventFilter] = []
         self.answered_by = ""
@@ -47,6 +48,7 @@ class Run:
             if module.needs and not self._suits(module, call):
                 continue
             entered = Entered(module, call)
+            self._asked.append(entered)
             result = await self._guarded(entered, module.before(call), call)
             if isinstance(result, ChatResponse):
                 self.answered_by = module.name
@@ -96,7 +98,7 @@ class Run:
     @property
     def spent_s(self) -> dict[str, float]:
         """Seconds that each module took, by its name."""
-        return {entered.module.name: entered.spent_s for entered in self._entered}
+        return {entered.module.name: entered.spent_s for entered in self._asked}
 
     async def _guarded(self, entered: Entered, hook: Awaitable[Made], call: Call) -> Made | None:
         """What a hook gives, within its time; None where it broke and the call goes on without it."""

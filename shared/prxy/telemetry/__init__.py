@@ -8,7 +8,6 @@ from prxy.settings import Settings
 from prxy.telemetry.emf import EmfJournal
 from prxy.telemetry.journals import Journals
 from prxy.telemetry.lines import LogJournal
-from prxy.telemetry.otlp import Collector, OtlpJournal
 
 
 def journal_of(settings: Settings, transport: Transport) -> Journal:
@@ -17,6 +16,8 @@ def journal_of(settings: Settings, transport: Transport) -> Journal:
     if settings.metrics_namespace is not None:
         journals.append(EmfJournal(settings.metrics_namespace))
     if settings.otlp_endpoint is not None:
+        from prxy.telemetry.otlp import Collector, OtlpJournal  # noqa: PLC0415  # 2 ms of cold start, only when asked for
+
         collector = Collector(endpoint=settings.otlp_endpoint, headers=settings.otlp_headers)
         journals.append(OtlpJournal(collector, transport))
     return Journals(*journals)
