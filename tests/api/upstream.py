@@ -86,7 +86,10 @@ class Upstream:
 @contextmanager
 def running_upstream() -> Iterator[Upstream]:
     upstream = Upstream()
-    config = uvicorn.Config(upstream, port=0, log_level="critical", lifespan="off", ws="none", loop="asyncio")
+    kept_s = 75  # as vendors do; after five seconds, the default, a request may meet the closing of its connection
+    config = uvicorn.Config(
+        upstream, port=0, log_level="critical", lifespan="off", ws="none", loop="asyncio", timeout_keep_alive=kept_s
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

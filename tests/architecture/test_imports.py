@@ -30,7 +30,7 @@ FENCES = {
 }
 """Package -> third parties that it may import."""
 
-CORE = {"msgspec", "aws_lambda_powertools"}
+CORE = {"msgspec"}
 """What the modules at the root of the package may import."""
 
 READERS_OF_THE_ENVIRONMENT = {"settings.py"}

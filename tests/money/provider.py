@@ -135,7 +135,10 @@ def _streamed(tokens: Tokens) -> tuple[bytes, Sequence[bytes]]:
 @contextmanager
 def running_provider() -> Iterator[Provider]:
     provider = Provider()
-    config = uvicorn.Config(provider, port=0, log_level="critical", lifespan="off", ws="none", loop="asyncio")
+    kept_s = 75  # as vendors do; after five seconds, the default, a request may meet the closing of its connection
+    config = uvicorn.Config(
+        provider, port=0, log_level="critical", lifespan="off", ws="none", loop="asyncio", timeout_keep_alive=kept_s
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
