@@ -133,7 +133,7 @@ def test_the_second_call_of_the_pipeline_example_comes_from_the_cache(local: Loc
 
 
 def test_the_limits_example_creates_a_key_with_those_limits(local: Local) -> None:
-    create, _ = blocks("Limits")
+    create, *_ = blocks("Limits")
 
     made = json.loads(output_of(create, local))
 
@@ -143,13 +143,21 @@ def test_the_limits_example_creates_a_key_with_those_limits(local: Local) -> Non
 
 
 def test_the_list_example_shows_keys_without_secrets(local: Local) -> None:
-    create, show = blocks("Limits")
+    create, show, _ = blocks("Limits")
 
     printed = output_of(f"{create}{show}", local)
 
     made, shown = (json.loads(line) for line in printed.replace("}{", "}\n{").splitlines())
     assert made["id"] in {key["id"] for key in shown["data"]}
     assert made["key"] not in json.dumps(shown)
+
+
+def test_the_tenant_example_sets_a_budget(local: Local) -> None:
+    *_, put = blocks("Limits")
+
+    made = json.loads(output_of(put, local))
+
+    assert (made["id"], made["mode"], made["limits"]["per_month_usd"]) == ("default", "hard_fail", "200")
 
 
 def test_the_readme_names_every_provider_and_no_other() -> None:
