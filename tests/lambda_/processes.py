@@ -18,26 +18,34 @@ DEMO = Path(__file__).parent / "demo"
 
 
 @asynccontextmanager
+async def spawned(
+    address: str, folder: Path, handler: str = "app.handler", variables: Mapping[str, str] | None = None
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A function process that asks the Runtime API at that address for work."""
+    given = {
+        **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        "AWS_LAMBDA_RUNTIME_API": address,
+        "LAMBDA_TASK_ROOT": str(folder),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "_HANDLER": handler,
+        **(variables or {}),
+    }
+    command = [str(WRAPPER), sys.executable, "-c", "print('stepped aside')"]
+    running = await asyncio.create_subprocess_exec(
+        *command, env=given, cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        yield running
+    finally:
+        if running.returncode is None:
+            running.kill()
+        await running.communicate()
+
+
+@asynccontextmanager
 async def process(
     folder: Path, handler: str = "app.handler", variables: Mapping[str, str] | None = None
 ) -> AsyncIterator[tuple[RuntimeApi, asyncio.subprocess.Process]]:
     """A Runtime API double and a function process that asks it for work."""
-    async with RuntimeApi() as api:
-        given = {
-            **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-            "AWS_LAMBDA_RUNTIME_API": api.address,
-            "LAMBDA_TASK_ROOT": str(folder),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "_HANDLER": handler,
-            **(variables or {}),
-        }
-        command = [str(WRAPPER), sys.executable, "-c", "print('stepped aside')"]
-        running = await asyncio.create_subprocess_exec(
-            *command, env=given, cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-        )
-        try:
-            yield api, running
-        finally:
-            if running.returncode is None:
-                running.kill()
-            await running.communicate()
+    async with RuntimeApi() as api, spawned(api.address, folder, handler, variables) as running:
+        yield api, running

@@ -11,9 +11,9 @@ from typing import Any
 
 from mangum import Mangum
 
-from prxy.local.runtime_api import Delivery, RuntimeApi
+from prxy.local.runtime_api import Delivery, FunctionFailed, RuntimeApi
 from prxy_streaming.environment import Environment
-from prxy_streaming.serve import serve
+from prxy_streaming.serve import Patience, serve
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Coroutine[Any, Any, MutableMapping[str, Any]]]
@@ -21,6 +21,7 @@ Send = Callable[[MutableMapping[str, Any]], Coroutine[Any, Any, None]]
 App = Callable[[Scope, Any, Any], Coroutine[Any, Any, None]]
 
 DELIMITER = b"\0" * 8
+USUAL = Patience()
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,15 @@ class Answer:
 
 
 @asynccontextmanager
-async def serving(app: App, variables: Mapping[str, str] | None = None) -> AsyncIterator[RuntimeApi]:
+async def serving(
+    app: App, variables: Mapping[str, str] | None = None, patience: Patience = USUAL
+) -> AsyncIterator[RuntimeApi]:
     """A Runtime API double with the runtime behind it, which must still be running at the end."""
     async with RuntimeApi() as api:
         named = {"AWS_LAMBDA_RUNTIME_API": api.address, "_HANDLER": "app.handler", **(variables or {})}
-        runtime = asyncio.create_task(serve(Mangum(app, lifespan="off"), Environment.read(named)))
+        runtime = asyncio.create_task(serve(Mangum(app, lifespan="off"), Environment.read(named), patience))
+        ended = FunctionFailed("Runtime.ExitError", {"errorMessage": "the runtime has ended"})
+        runtime.add_done_callback(lambda _: api.abandon(ended))
         yield api
         assert not runtime.done()
         runtime.cancel()

@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import platform
+import shutil
 import socket
 import subprocess
 import sys
@@ -118,8 +119,10 @@ def opt(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Lambda's /opt: our layers as they are built. Third parties come from the tests' own environment."""
     folder = tmp_path_factory.mktemp("opt")
     for layer in ("shared", "streaming"):
-        environment = {**os.environ, "ARTIFACTS_DIR": str(folder), "PATH": f"{BIN}:{os.environ['PATH']}"}
+        built = tmp_path_factory.mktemp(layer)
+        environment = {**os.environ, "ARTIFACTS_DIR": str(built), "PATH": f"{BIN}:{os.environ['PATH']}"}
         subprocess.run([sys.executable, "scripts/build_layer.py", layer], cwd=ROOT, env=environment, check=True)
+        shutil.copytree(built, folder, dirs_exist_ok=True)
     return folder
 
 

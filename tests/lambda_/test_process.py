@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from random import Random
 
 import pytest
 from tests.lambda_.events import make_event
@@ -68,6 +71,65 @@ async def test_snapstart_runs_its_hooks_on_both_sides_of_the_snapshot(tmp_path: 
 
     assert answer.prelude["statusCode"] == 200
     assert (tmp_path / "notes").read_text(encoding="utf-8") == "first second third "
+
+
+EARLY = """
+import asyncio, os, random
+from mangum import Mangum
+from prxy.providers.lean import LeanTransport
+from prxy.providers.transport import HttpRequest
+
+transport = LeanTransport()
+random.seed(1)
+
+async def ask():
+    reply = await transport.send(HttpRequest(url=os.environ["ASKED_EARLY"], headers={}, body=b""))
+    return await reply.read()
+
+async def app(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": await ask() + f" {random.random()!r}".encode()})
+
+asyncio.get_event_loop().run_until_complete(ask())
+handler = Mangum(app, lifespan="off")
+"""
+
+
+@asynccontextmanager
+async def numbering_connections() -> AsyncIterator[str]:
+    """A provider that answers with the number of the connection, from 1; gives its URL."""
+    made = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal made
+        made += 1
+        number = made
+        with suppress(EOFError, OSError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%d" % number)
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    yield f"http://{host}:{port}/"
+    server.close()
+
+
+@pytest.mark.parametrize(("type_", "connection", "alike"), [("on-demand", b"1", True), ("snap-start", b"2", False)])
+async def test_a_restored_copy_shares_neither_connections_nor_random_numbers_with_its_snapshot(
+    tmp_path: Path, type_: str, connection: bytes, alike: bool
+) -> None:
+    (tmp_path / "snapshot_restore_py.py").write_text(HOOKS.format(before="[]", after="[]"), encoding="utf-8")
+    (tmp_path / "app.py").write_text(EARLY, encoding="utf-8")
+
+    async with numbering_connections() as url:
+        variables = {"AWS_LAMBDA_INITIALIZATION_TYPE": type_, "ASKED_EARLY": url}
+        async with process(tmp_path, variables=variables) as (api, _):
+            first = await asyncio.wait_for(read(api.invoke(make_event())), 10)
+            second = await asyncio.wait_for(read(api.invoke(make_event())), 10)
+
+    assert [answer.body.split()[0] for answer in (first, second)] == [connection] * 2
+    assert (float(first.body.split()[1]) == Random(1).random()) is alike
 
 
 @pytest.mark.parametrize(

@@ -338,5 +338,7 @@ async def test_a_lost_connection_costs_one_answer_and_not_the_runtime() -> None:
         await api.drop_connections()
         gate.set()
         answer = await read(api.invoke(make_event()))
+        with pytest.raises(FunctionFailed, match="broke off"):
+            await asyncio.wait_for(anext(chunks), 5)
 
     assert answer.body == b"hello"

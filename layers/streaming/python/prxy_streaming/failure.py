@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import sys
 import traceback
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ _TYPE = "Lambda-Runtime-Function-Error-Type"
 _BODY = "Lambda-Runtime-Function-Error-Body"
 _FRAMES = 12
 _TRAILER_BYTES = 2048
+_TYPE_CHARACTERS = 128
+_NOT_IN_A_TYPE = re.compile(r"[^\w.]", re.ASCII)
 TRAILER_NAMES = f"{_TYPE}, {_BODY}"
 
 
@@ -29,12 +32,12 @@ class Failure:
 
     @classmethod
     def at_start(cls, error: BaseException, type_: str) -> Failure:
-        return cls(type=type_, message=f"{type(error).__name__}: {error}", frames=_frames(error))
+        return cls(type=_written(type_), message=f"{type(error).__name__}: {error}", frames=_frames(error))
 
     @classmethod
     def in_request(cls, error: BaseException) -> Failure:
         name = type(error).__name__
-        return cls(type=f"Function.{name}", message=f"unhandled {name}", frames=_frames(error))
+        return cls(type=_written(f"Function.{name}"), message=f"unhandled {_written(name)}", frames=_frames(error))
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -60,6 +63,11 @@ class Failure:
         document = {"level": "ERROR", "message": self.message, "type": self.type, "frames": self.frames}
         sys.stderr.write(json.dumps({**document, "request_id": request_id}) + "\n")
         sys.stderr.flush()
+
+
+def _written(type_: str) -> str:
+    """What may stand in a header, and leaves room for the rest of the trailers."""
+    return _NOT_IN_A_TYPE.sub("_", type_)[:_TYPE_CHARACTERS]
 
 
 def _frames(error: BaseException) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from prxy_streaming.environment import Environment
-from prxy_streaming.runtime_api import Answer
+from prxy_streaming.runtime_api import Answer, RuntimeApiError
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -44,25 +44,35 @@ class Invocation:
     token: str | None
     """`Lambda-Runtime-Invocation-Id`, given back with every answer where Lambda sends it."""
     tenant_id: str | None
-    client_context: Any
-    identity: Any
-    event: Any
+    client_context: str
+    """JSON, as the caller wrote it; empty where there is none. The same goes for the two below."""
+    identity: str
+    event: bytes
 
     @classmethod
     def read(cls, answer: Answer) -> Invocation:
-        """Raises KeyError and ValueError where the Runtime API breaks its own word."""
+        """Nothing in it that a caller wrote is looked at yet. Raises RuntimeApiError where it cannot be answered."""
         headers = answer.headers
+        try:
+            id_, deadline_ms = headers["lambda-runtime-aws-request-id"], int(headers["lambda-runtime-deadline-ms"])
+        except (KeyError, ValueError) as error:
+            raise RuntimeApiError("the Runtime API gave an event without id or deadline") from error
         return cls(
-            id=headers["lambda-runtime-aws-request-id"],
-            deadline_ms=int(headers["lambda-runtime-deadline-ms"]),
+            id=id_,
+            deadline_ms=deadline_ms,
             function_arn=headers.get("lambda-runtime-invoked-function-arn", ""),
             trace_id=headers.get("lambda-runtime-trace-id"),
             token=headers.get("lambda-runtime-invocation-id"),
             tenant_id=headers.get("lambda-runtime-aws-tenant-id"),
-            client_context=json.loads(headers.get("lambda-runtime-client-context") or "null"),
-            identity=json.loads(headers.get("lambda-runtime-cognito-identity") or "null"),
-            event=json.loads(answer.body),
+            client_context=headers.get("lambda-runtime-client-context", ""),
+            identity=headers.get("lambda-runtime-cognito-identity", ""),
+            event=answer.body,
         )
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the deadline."""
+        return self.deadline_ms / 1000 - time.time()
 
     @property
     def returned_headers(self) -> Mapping[str, str]:
@@ -97,8 +107,8 @@ class Context:
             memory_limit_in_mb=environment.memory_limit_in_mb,
             log_group_name=environment.log_group_name,
             log_stream_name=environment.log_stream_name,
-            client_context=invocation.client_context,
-            identity=invocation.identity,
+            client_context=json.loads(invocation.client_context or "null"),
+            identity=json.loads(invocation.identity or "null"),
             tenant_id=invocation.tenant_id,
             trace_id=invocation.trace_id,
             deadline_ms=invocation.deadline_ms,
@@ -109,23 +119,26 @@ class Context:
 
 
 def open_request(invocation: Invocation, application: Application, environment: Environment) -> tuple[Scope, bytes]:
-    """The ASGI scope and the body of an event. Raises RuntimeError for an event that is no HTTP request.
+    """The ASGI scope and the body of an event.
+
+    Raises RuntimeError for an event that is no HTTP request, ValueError for one that is not JSON or of bad encoding.
 
     Two keys of our own: `prxy.deadline`, epoch seconds at which Lambda ends the process, and `prxy.request_id`, the id
     under which API Gateway logs the request.
     """
-    request = application.infer(invocation.event, Context.of(invocation, environment))
+    event: Any = json.loads(invocation.event)
+    request = application.infer(event, Context.of(invocation, environment))
     scope = request.scope
     scope["prxy.deadline"] = invocation.deadline_ms / 1000
-    scope["prxy.request_id"] = _request_id(invocation)
+    scope["prxy.request_id"] = _request_id(event) or invocation.id
     # 2.4 promises that `send` raises once nobody listens, as ours does; Starlette then needs no task to wait for it.
     scope["asgi"] = {"version": "3.0", "spec_version": "2.4"}
     return scope, request.body
 
 
-def _request_id(invocation: Invocation) -> str:
-    match invocation.event:
+def _request_id(event: Any) -> str | None:
+    match event:
         case {"requestContext": {"requestId": str(given)}}:
             return given
         case _:
-            return invocation.id
+            return None

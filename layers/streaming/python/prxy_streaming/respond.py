@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum, auto
 
@@ -20,6 +21,8 @@ _DELIMITER = b"\0" * 8
 _PRELUDE_BYTES = 16 * 1024
 _PIECE_BYTES = 64 * 1024
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding"})
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VALUE = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*")
 _STREAMING = {
     "Lambda-Runtime-Function-Response-Mode": "streaming",
     "Content-Type": "application/vnd.awslambda.http-integration-response",
@@ -51,7 +54,11 @@ class Response:
         """Set when the last byte is written."""
 
     async def send(self, message: Message) -> None:
-        """The ASGI `send`. Raises RuntimeError for a message out of order, OSError where Lambda takes no more."""
+        """The ASGI `send`.
+
+        Raises RuntimeError for a message out of order, ValueError for a head that is no HTTP, OSError where Lambda
+        takes no more.
+        """
         match message["type"], self._phase:
             case "http.response.start", _Phase.WAITING:
                 self._prelude = _prelude(message["status"], message.get("headers", ()))
@@ -90,6 +97,8 @@ class Response:
             await self._api.answer()
 
     async def _send_body(self, data: bytes) -> None:
+        if self._phase is _Phase.HEADED:
+            await self._api.open()  # The app may have waited for minutes, in which an idle connection may be lost.
         for piece in _pieces(data):
             self._write(piece)
             await self._api.drain()
@@ -104,7 +113,7 @@ class Response:
                 self._api.write(data)
 
     def _release_prelude(self) -> None:
-        if self._phase is _Phase.HEADED:
+        if self._phase is _Phase.HEADED and self._api.stands:
             self._write(b"")
 
     def _end(self, trailers: Mapping[str, str]) -> None:
@@ -120,9 +129,16 @@ def _pieces(data: bytes) -> Iterator[bytes]:
 
 
 def _prelude(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Status and headers as API Gateway and Function URLs both read them. Raises ValueError where they exceed 16 KB."""
+    """Status and headers as API Gateway and Function URLs both read them.
+
+    Raises ValueError where they exceed 16 KB or are no HTTP: a line break in a value would be a header of its own.
+    """
+    if not 200 <= status <= 599:
+        raise ValueError(f"a response's status is 200 to 599, not {status}")
     values: dict[str, list[str]] = {}
     for raw_name, raw_value in headers:
+        if not (_NAME.fullmatch(raw_name) and _VALUE.fullmatch(raw_value)):
+            raise ValueError("a response header has a byte that no header may have")
         values.setdefault(raw_name.decode("latin-1").lower(), []).append(raw_value.decode("latin-1"))
     cookies = values.pop("set-cookie", [])
     kept = {name: given for name, given in values.items() if name not in _HOP_BY_HOP}

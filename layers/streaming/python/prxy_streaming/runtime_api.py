@@ -14,6 +14,14 @@ _USER_AGENT = f"prxy-streaming/1 python/{platform.python_version()}"
 _VERSION = "/2018-06-01"
 
 
+class RuntimeApiError(Exception):
+    """The Runtime API refused a call, or its answer is not HTTP. The next call may succeed."""
+
+
+class ContainerFailed(Exception):
+    """The Runtime API answered 500, by which it asks the runtime to end."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     status: int
@@ -23,35 +31,36 @@ class Answer:
 
 
 class RuntimeApi:
-    """Every method raises OSError or EOFError where the connection is refused or lost."""
+    """Every method raises OSError or EOFError where the connection is refused or lost; those that read an answer also
+    RuntimeApiError and ContainerFailed.
+    """
 
     def __init__(self, address: str) -> None:
         self._address = address
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def get(self, path: str) -> Answer:
-        """Ask, and wait as long as it takes. A kept connection that was lost meanwhile is replaced once."""
-        kept = self._streams is not None
-        try:
-            return await self._exchange("GET", path, {}, b"")
-        except (OSError, EOFError):
-            self.close()
-            if not kept:
-                raise
-            return await self._exchange("GET", path, {}, b"")
+        """Ask, and wait as long as it takes."""
+        return await self._exchange("GET", path, {}, b"")
 
     async def post(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         return await self._exchange("POST", path, headers, body)
 
     async def open(self) -> None:
         """Connect unless a connection stands. After this, `begin` and `write` need not wait."""
-        if self._streams is not None:
-            reader, writer = self._streams
-            if not (reader.at_eof() or writer.is_closing()):
-                return
-            self.close()
+        if self.stands:
+            return
+        self.close()
         host, _, port = self._address.rpartition(":")
         self._streams = await asyncio.open_connection(host, int(port))
+
+    @property
+    def stands(self) -> bool:
+        """Whether there is a connection that the other side has not closed, as far as is known."""
+        if self._streams is None:
+            return False
+        reader, writer = self._streams
+        return not (reader.at_eof() or writer.is_closing())
 
     def begin(self, path: str, headers: Mapping[str, str], data: bytes) -> None:
         """Start a POST whose body follows in chunks; `data` is the first of them and leaves together with the head."""
@@ -72,19 +81,22 @@ class RuntimeApi:
     async def answer(self) -> Answer:
         """Read what the Runtime API says to the call just written."""
         reader, _ = self._connected
-        status, headers = await _read_head(reader)
-        if headers.get("transfer-encoding", "").lower() == "chunked":
-            body = await _read_chunked(reader)
-        else:
-            body = await reader.readexactly(int(headers.get("content-length", "0")))
-        if headers.get("connection", "").lower() == "close":
+        try:
+            answer = await _read_answer(reader)
+        except (ValueError, IndexError, asyncio.LimitOverrunError) as error:
+            raise RuntimeApiError("the Runtime API's answer is not HTTP") from error
+        if answer.headers.get("connection", "").lower() == "close":
             self.close()
-        return Answer(status=status, headers=headers, body=body)
+        if answer.status == 500:
+            raise ContainerFailed("the Runtime API asks the runtime to end")
+        if answer.status >= 400:
+            raise RuntimeApiError(f"the Runtime API answered {answer.status}")
+        return answer
 
     def close(self) -> None:
-        """Drop the connection. May be called twice."""
+        """Drop the connection, and with it what the other side has not taken yet. May be called twice."""
         if self._streams is not None:
-            self._streams[1].close()
+            self._streams[1].transport.abort()
             self._streams = None
 
     async def _exchange(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -112,6 +124,15 @@ class RuntimeApi:
 
 def _chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+async def _read_answer(reader: asyncio.StreamReader) -> Answer:
+    status, headers = await _read_head(reader)
+    if headers.get("transfer-encoding", "").lower() == "chunked":
+        return Answer(status=status, headers=headers, body=await _read_chunked(reader))
+    return Answer(
+        status=status, headers=headers, body=await reader.readexactly(int(headers.get("content-length", "0")))
+    )
 
 
 async def _read_head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:

@@ -1,0 +1,31 @@
+"""A function that says one word, and one that relays with the usual stack: `handler` and `relay` for Lambda."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from mangum import Mangum
+
+_HEADERS = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store"), (b"x-request-id", b"r-1")]
+
+Message = MutableMapping[str, Any]
+
+
+async def app(scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Any]) -> None:
+    await receive()
+    await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+    await send({"type": "http.response.body", "body": b"data: word\n\n", "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+handler = Mangum(app, lifespan="off")
+
+
+def __getattr__(name: str) -> Mangum:
+    if name != "relay":
+        raise AttributeError(name)
+    from bench.gateways.bare_starlette_httpx import make_app  # noqa: PLC0415  # not a part of the one-word function
+
+    return Mangum(make_app(int(os.environ["UPSTREAM_PORT"])), lifespan="off")
