@@ -79,6 +79,7 @@ lock: $(BIN)/uv ## Compile requirements/*.in (UPGRADE=--upgrade takes newer vers
 	$(COMPILE) $(R)/semantic.in -c $(R)/dev.txt -o $(R)/semantic.txt
 	$(COMPILE) $(R)/catalog.in -c $(R)/dev.txt -o $(R)/catalog.txt
 	$(COMPILE) $(R)/sam.in -o $(R)/sam.txt
+	$(COMPILE) $(R)/checkov.in -o $(R)/checkov.txt
 	$(COMPILE) $(R)/litellm.in -o $(R)/litellm.txt
 	$(COMPILE) $(R)/clients.in -o $(R)/clients.txt
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -14,12 +15,17 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         told = {name: value for name, value in vars(record).items() if name not in _STANDARD}
         line = {
-            "time": round(record.created, 3),
+            "timestamp": _rfc3339(record.created),
             "level": record.levelname.lower(),
             "event": record.getMessage(),
             **told,
         }
         return msgspec.json.encode(line, enc_hook=str).decode()
+
+
+def _rfc3339(created: float) -> str:
+    """Lambda reads the level of a line only where it has such a time: without one it takes every line for INFO."""
+    return datetime.fromtimestamp(created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def log_as_json(level: int = logging.INFO) -> None:

@@ -17,13 +17,14 @@ from prxy.api.routes import RENDER_ERROR, ROUTES
 from prxy.aws_access import operator_credentials, required, secret_key
 from prxy.catalog import Catalog
 from prxy.control import ControlPlane
-from prxy.embeddings import GatewayEmbeddings, TransportOf
+from prxy.embeddings import GatewayEmbeddings
 from prxy.gateway import Gateway
 from prxy.housekeeping import Housekeeping
 from prxy.known_models import KnownModels
 from prxy.logs import log_as_json
+from prxy.moderation import GatewayModerator
 from prxy.modules import MODULES
-from prxy.pipeline.base import Embeddings, Ports
+from prxy.pipeline.base import Ports
 from prxy.pipeline.flights import Flights
 from prxy.pipeline.installed import AvailableModules
 from prxy.pipeline.pipelines import Pipelines
@@ -36,6 +37,7 @@ from prxy.providers.compatible import EMBEDDINGS, compatible_row
 from prxy.providers.lean import LeanTransport
 from prxy.providers.transport import Transport
 from prxy.settings import ConfigurationError, Settings, from_environment
+from prxy.side_calls import SideCalls, TransportOf
 from prxy.store.accounts import DynamoKeys, DynamoTenants
 from prxy.store.breakers import DynamoBreakers
 from prxy.store.cache import DynamoResponseCache
@@ -44,7 +46,7 @@ from prxy.store.idempotency import DynamoIdempotency
 from prxy.store.keys import DynamoKeyAdministration
 from prxy.store.learning import DynamoLessons, OwnLatencies
 from prxy.store.ledger import DynamoLedger
-from prxy.store.ports import Ledger, VectorStore
+from prxy.store.ports import VectorStore
 from prxy.store.reasoning import DynamoReasoningMemory
 from prxy.store.s3_vectors import Bucket, S3Vectors
 from prxy.store.schema import tenant_at
@@ -88,9 +90,14 @@ def wire(settings: Settings, store_credentials: Credentials | None = None, ways:
     stores = _Stores(table)
     catalog, providers = Catalog(), _providers(settings, credentials, to_store)
     transport_of = _transport_of(to_providers)
-    embeddings = _embeddings(settings, providers, catalog, stores.ledger, transport_of)
-    vectors = _vectors(settings, table, to_store, credentials)
-    ports = _ports(table, KnownModels(catalog, providers), embeddings, vectors)
+    side_calls = SideCalls(
+        providers=providers,
+        catalog=catalog,
+        ledger=stores.ledger,
+        transport_of=transport_of,
+        deadlines=settings.deadlines,
+    )
+    ports = _ports(settings, table, side_calls, _vectors(settings, table, to_store, credentials))
     pipelines = Pipelines(AvailableModules(MODULES), ports, settings.pipeline)
     gateway = Gateway(
         pipelines=pipelines,
@@ -107,11 +114,8 @@ def wire(settings: Settings, store_credentials: Credentials | None = None, ways:
         keepalive_s=settings.keepalive_s,
         clock=time.time,
     )
-    control = _control(settings, stores, pipelines)
-    house = _house(stores)
-    return Planes(
-        data=gateway, control=control, house=house, ports=ports, table=table, transports=(to_store, to_providers)
-    )
+    control, transports = _control(settings, stores, pipelines), (to_store, to_providers)
+    return Planes(data=gateway, control=control, house=_house(stores), ports=ports, table=table, transports=transports)
 
 
 def _table(settings: Settings, transport: Transport, credentials: CredentialSource) -> Table:
@@ -121,23 +125,6 @@ def _table(settings: Settings, transport: Transport, credentials: CredentialSour
 
 def _transport_of(to_providers: Transport) -> TransportOf:
     return lambda provider: provider.row.transport or to_providers
-
-
-def _embeddings(
-    settings: Settings,
-    providers: Mapping[str, ConfiguredProvider],
-    catalog: Catalog,
-    ledger: Ledger,
-    transport_of: TransportOf,
-) -> Embeddings:
-    return GatewayEmbeddings(
-        model=settings.embedding_model,
-        providers=providers,
-        catalog=catalog,
-        ledger=ledger,
-        transport_of=transport_of,
-        deadlines=settings.deadlines,
-    )
 
 
 def _vectors(
@@ -151,12 +138,13 @@ def _vectors(
     return DynamoVectors(table) if find_spec("numpy") else None
 
 
-def _ports(table: Table, models: KnownModels, embeddings: Embeddings, vectors: VectorStore | None) -> Ports:
+def _ports(settings: Settings, table: Table, side_calls: SideCalls, vectors: VectorStore | None) -> Ports:
     return Ports(
         response_cache=DynamoResponseCache(table),
-        embeddings=embeddings,
+        embeddings=GatewayEmbeddings(model=settings.embedding_model, side_calls=side_calls),
+        moderator=GatewayModerator(side_calls=side_calls),
         vectors=vectors,
-        models=models,
+        models=KnownModels(side_calls.catalog, side_calls.providers),
         flights=Flights(),
         breakers=DynamoBreakers(table, random.random),
         lessons=DynamoLessons(table),

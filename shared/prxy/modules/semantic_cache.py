@@ -75,7 +75,7 @@ class SemanticCache(Module):
         """What the answer of this call will be kept for."""
 
     async def before(self, call: Call) -> Call | ChatResponse:
-        question = self._question(call.request)
+        question = None if call.private else self._question(call.request)
         if question is None:
             return call
         shelf = self._shelf(call)

@@ -152,6 +152,7 @@ class Ports(Struct, frozen=True, kw_only=True):
 
     response_cache: ResponseCache
     embeddings: Embeddings
+    moderator: Moderator
     vectors: VectorStore | None
     """None: what it computes with is not installed."""
     models: Models
@@ -163,8 +164,6 @@ class Ports(Struct, frozen=True, kw_only=True):
     """Epoch seconds."""
     random: Callable[[], float]
     """From 0 up to 1, without it."""
-    moderator: Moderator | None = None
-    """None: nothing here judges texts."""
 
 
 class ModuleOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):

@@ -44,6 +44,8 @@ class Provider:
     """None: every operator has an address of their own and must set it."""
     auth: Auth
     speaks: tuple[Speaks, ...]
+    moderations_path: str | None = None
+    """Where it judges texts, None where it does not."""
     embeddings_path: str | None = None
     """Where it serves OpenAI's embeddings API, appended to the base URL; None where it does not."""
     headers: Mapping[str, str] = field(default_factory=dict)

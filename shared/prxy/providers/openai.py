@@ -25,6 +25,7 @@ PROVIDER = Provider(
     base_url="https://api.openai.com/v1",
     auth=bearer,
     embeddings_path="/embeddings",
+    moderations_path="/moderations",
     speaks=(
         Speaks(
             format=replace(openai_chat.FORMAT, render_request=_render_request), path="/chat/completions", partial=True

@@ -33,6 +33,7 @@ from prxy.pipeline.base import Call
 from prxy.providers import PROVIDERS
 from prxy.providers.base import configure
 from prxy.providers.transport import Deadlines, Transport
+from prxy.side_calls import SideCalls
 from prxy.store.keys import DynamoKeyAdministration
 from prxy.store.ledger import DynamoLedger
 from prxy.store.records import ApiKey, KeyStatus, Limits
@@ -91,15 +92,14 @@ async def transport() -> AsyncIterator[Transport]:
 async def desk(upstream: Upstream, catalog: Catalog, transport: Transport) -> Desk:
     table = await fresh_table(transport)
     urls = {"openai": f"{upstream.url}/v1", "vllm": f"{upstream.url}/v1", "anthropic": upstream.url}
-    embeddings = GatewayEmbeddings(
-        model=MODEL,
+    side_calls = SideCalls(
         providers=configure(PROVIDERS.values(), keys={"openai": "operator", "anthropic": "operator"}, urls=urls),
         catalog=catalog,
         ledger=DynamoLedger(table),
         transport_of=lambda _: transport,
         deadlines=Deadlines(),
     )
-    return Desk(embeddings, table, upstream)
+    return Desk(GatewayEmbeddings(model=MODEL, side_calls=side_calls), table, upstream)
 
 
 def vector(*coordinates: object, usage: object = None) -> Answer:
@@ -202,7 +202,9 @@ async def test_a_provider_that_is_not_there_costs_nothing(desk: Desk) -> None:
     call = await desk.call()
 
     with pytest.raises(ProviderConnectionFailed):
-        await replace(desk.embeddings, providers=providers).embed("Hello?", MODEL, call)
+        await replace(desk.embeddings, side_calls=replace(desk.embeddings.side_calls, providers=providers)).embed(
+            "Hello?", MODEL, call
+        )
 
     assert await desk.books(call.key) == (0, 0, {})
 

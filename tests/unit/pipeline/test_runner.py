@@ -75,9 +75,15 @@ class NoLessons:
         return None
 
 
+class NoModerator:
+    async def flagged(self, texts: Sequence[str], model: str, call: Call) -> Sequence[str]:
+        return ()
+
+
 PORTS = Ports(
     response_cache=NoCache(),
     embeddings=NoEmbeddings(),
+    moderator=NoModerator(),
     vectors=None,
     models=NoModels(),
     flights=Flights(),

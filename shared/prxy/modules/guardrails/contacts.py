@@ -9,7 +9,7 @@ import re
 
 from prxy.modules.guardrails.checks import is_address
 from prxy.modules.guardrails.detector import Span
-from prxy.modules.guardrails.tails import SEVEN_DIGITS, is_word, open_number, open_suffix
+from prxy.modules.guardrails.tails import has_number, is_word, open_number, open_suffix
 
 _LETTER = "A-Za-z\u00c0-\u024f"
 """Latin ones with their accents; letters of scripts that put no space between words may be the text around."""
@@ -25,12 +25,19 @@ _EMAIL_CHARS = 720
 _EMAIL_TAIL = re.compile(f"[{_WORD}.%+@-]{{0,720}}")
 
 
+def _open_email(text: str) -> int:
+    return open_suffix(_EMAIL_TAIL, text, _EMAIL_CHARS)
+
+
+def _has_at(text: str, start: int) -> bool:
+    return text.find("@", start) >= 0
+
+
 class Email:
-    gate = None
+    gate = staticmethod(_has_at)
+    open_from = staticmethod(_open_email)
 
     def find(self, text: str, start: int) -> Span | None:
-        if text.find("@", start) < 0:
-            return None
         for match in _AT.finditer(text, start):
             at = match.start()
             local = _LOCAL.match(text[max(at - _LOCAL_CHARS, 0) : at][::-1])
@@ -38,9 +45,6 @@ class Email:
             if begin >= start:
                 return Span(begin, match.end())
         return None
-
-    def open_from(self, text: str) -> int:
-        return open_suffix(_EMAIL_TAIL, text, _EMAIL_CHARS)
 
 
 _NORTH_AMERICAN = re.compile(
@@ -55,32 +59,29 @@ _INTERNATIONAL = re.compile(
 )
 
 
-class Phone:
-    """E.164 with its plus sign, and the North American forms; digits in a row alone are no phone number."""
+class InternationalPhone:
+    """E.164 with its plus sign: digits in a row alone are no phone number."""
 
-    gate = SEVEN_DIGITS
+    gate = staticmethod(has_number)
+    open_from = staticmethod(open_number)
 
     def find(self, text: str, start: int) -> Span | None:
-        found = [span for span in (_international(text, start), _north_american(text, start)) if span]
-        return min(found, default=None)
-
-    def open_from(self, text: str) -> int:
-        return open_number(text)
+        match = _INTERNATIONAL.search(text, start)
+        return Span(*match.span()) if match else None
 
 
-def _international(text: str, start: int) -> Span | None:
-    if text.find("+", start) < 0:
+class NorthAmericanPhone:
+    """415-555-2671 and (415) 555-2671, with the country's 1 or without."""
+
+    gate = staticmethod(has_number)
+    open_from = staticmethod(open_number)
+
+    def find(self, text: str, start: int) -> Span | None:
+        for match in _NORTH_AMERICAN.finditer(text, start):
+            begin = _begin_of_north_american(text, match.start())
+            if begin >= start:
+                return Span(begin, match.end())
         return None
-    match = _INTERNATIONAL.search(text, start)
-    return Span(*match.span()) if match else None
-
-
-def _north_american(text: str, start: int) -> Span | None:
-    for match in _NORTH_AMERICAN.finditer(text, start):
-        begin = _begin_of_north_american(text, match.start())
-        if begin >= max(start, 0):
-            return Span(begin, match.end())
-    return None
 
 
 def _begin_of_north_american(text: str, area: int) -> int:
@@ -95,6 +96,7 @@ def _begin_of_north_american(text: str, area: int) -> int:
 
 
 _IPV4 = re.compile(r"[0-9](?<![\w.].)[0-9]{0,2}(?:\.[0-9]{1,3}){3}(?!\.?\w)", re.ASCII)
+_DOTS = re.compile(r"\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]")
 _IPV6 = re.compile(r":(?<!::)[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{0,39}")
 _GROUP = re.compile(r"[0-9A-Fa-f]{0,4}(?![\w:.])", re.ASCII)
 _VERSION = re.compile(r"(?:version|release|ver\.?)\s?\Z", re.IGNORECASE)
@@ -102,35 +104,44 @@ _IP_CHARS = 48
 _IP_TAIL = re.compile(r"[\w:.]{0,48}")
 
 
-class IpAddress:
-    """Addresses of hosts, but for loopback and unspecified ones. `v1.2.3.4` and `version 1.2.3.4` are versions."""
+def _open_address(text: str) -> int:
+    return open_suffix(_IP_TAIL, text, _IP_CHARS)
 
-    gate = None
+
+def _has_dots(text: str, start: int) -> bool:
+    return _DOTS.search(text, start) is not None
+
+
+def _has_colons(text: str, start: int) -> bool:
+    return text.count(":", start) >= 2
+
+
+class Ipv4:
+    """Addresses of hosts, but for loopback and 0.0.0.0. `v1.2.3.4` and `version 1.2.3.4` are versions."""
+
+    gate = staticmethod(_has_dots)
+    open_from = staticmethod(_open_address)
 
     def find(self, text: str, start: int) -> Span | None:
-        found = [span for span in (_ipv4(text, start), _ipv6(text, start)) if span]
-        return min(found, default=None)
-
-    def open_from(self, text: str) -> int:
-        return open_suffix(_IP_TAIL, text, _IP_CHARS)
-
-
-def _ipv4(text: str, start: int) -> Span | None:
-    for match in _IPV4.finditer(text, start):
-        begin = match.start()
-        if is_address(match.group()) and not _VERSION.search(text, max(begin - 9, 0), begin):
-            return Span(begin, match.end())
-    return None
-
-
-def _ipv6(text: str, start: int) -> Span | None:
-    if text.count(":", start) < 2:
+        for match in _IPV4.finditer(text, start):
+            begin = match.start()
+            if is_address(match.group()) and not _VERSION.search(text, max(begin - 9, 0), begin):
+                return Span(begin, match.end())
         return None
-    for match in _IPV6.finditer(text, start):
-        span = _around(text, match)
-        if span and span.start >= start and is_address(text[span.start : span.end]):
-            return span
-    return None
+
+
+class Ipv6:
+    """Addresses of hosts, but for loopback and `::`, with a digit in them: `a::b` is a name in some languages."""
+
+    gate = staticmethod(_has_colons)
+    open_from = staticmethod(_open_address)
+
+    def find(self, text: str, start: int) -> Span | None:
+        for match in _IPV6.finditer(text, start):
+            span = _around(text, match)
+            if span and span.start >= start and is_address(text[span.start : span.end]):
+                return span
+        return None
 
 
 def _around(text: str, match: re.Match[str]) -> Span | None:

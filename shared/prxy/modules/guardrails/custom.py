@@ -7,9 +7,9 @@ from typing import Protocol
 
 from prxy.modules.guardrails.detector import Span
 from prxy.modules.guardrails.prefixes import prefixes_of
+from prxy.modules.guardrails.tails import always
 from prxy.pipeline.spec import invalid
 
-MAX_PATTERN_CHARS = 1_000
 _MAX_MEMORY_BYTES = 1 << 20
 """Of one compiled pattern and what it keeps while it runs."""
 _MAX_PROGRAM = 4_000
@@ -62,7 +62,7 @@ class _Encoded:
 class Pattern:
     """Matches wherever it stands, in capitals or not. Nothing is no match."""
 
-    gate = None
+    gate = staticmethod(always)
 
     def __init__(self, pattern: str) -> None:
         """Raises InvalidRequest (invalid_pipeline) for a pattern that the engine refuses."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 CONTEXT = 96
@@ -18,17 +18,20 @@ class Detector(Protocol):
     """Whether a match begins at a place depends on the text alone, never on where the search began."""
 
     @property
-    def gate(self) -> re.Pattern[str] | None:
-        """What is in every text that holds a match, looked for once for all detectors that share it."""
+    def gate(self) -> Callable[[str, int], bool]:
+        """Whether a text may hold a match from a place on; asked once for all detectors that share it."""
+        ...
+
+    @property
+    def open_from(self) -> Callable[[str], int]:
+        """Where the shortest tail begins that more text may still make a match of, or another one; else the length.
+
+        What is found before it stays as it is, whatever follows. Asked once for all detectors that share it.
+        """
         ...
 
     def find(self, text: str, start: int) -> Span | None:
-        """The first match that begins at `start` or behind it."""
-        ...
-
-    def open_from(self, text: str) -> int:
-        """Where the shortest tail begins that more text may still make a match of, or another one; else the length.
-
-        What is found before it stays as it is, whatever follows.
+        """The first match that begins at `start` or behind it. Asked again only behind what it found: a search for
+        two things at once would read the rest of the text for one of them each time.
         """
         ...

@@ -14,10 +14,10 @@ from prxy.modules.guardrails.scanning import Guard, Piece, Scanner, looked_at, s
 
 _PIECE = re.compile(
     r"""(?P<plain>[^"\\]+)|(?P<quote>")
+    |(?P<cut>\\(?:u(?:[0-9a-fA-F]{0,3}|[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?))?\Z)
     |(?P<escape>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[^u])""",
     re.VERBOSE | re.DOTALL,
 )
-_CUT_ESCAPE = re.compile(r"\\(?:u(?:[0-9a-fA-F]{0,3}|[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?))?\Z")
 _NUMBER = re.compile(r"([0-9.eE+-]+)")
 _SHORTEST_NUMBER = 9
 _REPLACEMENT_CHARACTER = "\ufffd"
@@ -38,10 +38,8 @@ class JsonScanner:
         self._string: _String | None = None
 
     def feed(self, text: str) -> Iterator[str]:
-        text = self._rest + text
-        cut = _CUT_ESCAPE.search(text, max(len(text) - 12, 0)) if "\\" in text[-12:] else None
-        self._rest = text[cut.start() :] if cut else ""
-        yield from self._tokens(text[: cut.start()] if cut else text)
+        text, self._rest = self._rest + text, ""
+        yield from self._tokens(text)
         if self._string:
             yield from self._string.settled()
 
@@ -56,6 +54,8 @@ class JsonScanner:
             token = match.group()
             if match.lastgroup == "quote":
                 yield from self._quote()
+            elif match.lastgroup == "cut":
+                self._rest = token
             elif self._string is None:
                 yield from self._outside(token)
             else:

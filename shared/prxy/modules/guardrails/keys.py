@@ -7,70 +7,69 @@ https://docs.github.com/en/code-security/secret-scanning/introduction/supported-
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from prxy.modules.guardrails.detector import Span
-from prxy.modules.guardrails.tails import is_word, open_suffix
+from prxy.modules.guardrails.tails import always, is_word, open_suffix
 
 _KEY_CHARS = 512
 """A key is looked at up to here."""
 _LONG = r"[\w-]{20,500}"
-_FORMS: Mapping[str, re.Pattern[str]] = {
-    begin: re.compile(re.escape(begin) + rest, re.ASCII)
-    for begin, rest in {
-        "sk-": _LONG,
-        "sk_": r"(?:live|test)_\w{16,500}",
-        "rk_": r"(?:live|test)_\w{16,500}",
-        "pk_": r"live_\w{16,500}",
-        "AKIA": r"[A-Z0-9]{16}(?![\w-])",
-        "ASIA": r"[A-Z0-9]{16}(?![\w-])",
-        "AIza": r"[\w-]{35}(?![\w-])",
-        "ghp_": r"\w{30,255}",
-        "gho_": r"\w{30,255}",
-        "ghu_": r"\w{30,255}",
-        "ghs_": r"\w{30,255}",
-        "ghr_": r"\w{30,255}",
-        "github_pat_": r"\w{30,255}",
-        "glpat-": _LONG,
-        "xox": r"[abeoprs]-[\w-]{10,500}",
-        "gsk_": r"\w{20,500}",
-        "hf_": r"\w{20,500}",
-        "prxy_": r"(?:live|admin)_\w{20,500}",
-    }.items()
+_FORMS: Mapping[str, str] = {
+    "sk-": _LONG,
+    "sk_": r"(?:live|test)_\w{16,500}",
+    "rk_": r"(?:live|test)_\w{16,500}",
+    "pk_": r"live_\w{16,500}",
+    "AKIA": r"[A-Z0-9]{16}(?![\w-])",
+    "ASIA": r"[A-Z0-9]{16}(?![\w-])",
+    "AIza": r"[\w-]{35}(?![\w-])",
+    "ghp_": r"\w{30,255}",
+    "gho_": r"\w{30,255}",
+    "ghu_": r"\w{30,255}",
+    "ghs_": r"\w{30,255}",
+    "ghr_": r"\w{30,255}",
+    "github_pat_": r"\w{30,255}",
+    "glpat-": _LONG,
+    "xox": r"[abeoprs]-[\w-]{10,500}",
+    "gsk_": r"\w{20,500}",
+    "hf_": r"\w{20,500}",
+    "prxy_": r"(?:live|admin)_\w{20,500}",
 }
-"""What a key begins with -> all of it."""
-_WITHOUT_UNDERSCORE = {begin: form for begin, form in _FORMS.items() if not begin.endswith("_")}
+"""What a key begins with -> what follows."""
 _WORDS = re.compile(r"[a-z]+(?:[-_][a-z]+)*")
 _KEY_TAIL = re.compile(r"[\w-]{0,512}")
 
 
-class ApiKey:
-    """Keys by their vendor's prefix. Small letters in words behind it are no key (`sk-my-words`)."""
+def _open_key(text: str) -> int:
+    return open_suffix(_KEY_TAIL, text, _KEY_CHARS)
 
-    gate = None
+
+def _has_underscore(text: str, start: int) -> bool:
+    return text.find("_", start) >= 0
+
+
+class VendorKey:
+    """A key by its vendor's prefix. Small letters in words behind it are no key (`sk-my-words`)."""
+
+    open_from = staticmethod(_open_key)
+
+    def __init__(self, begin: str, rest: str) -> None:
+        self.gate: Callable[[str, int], bool] = _has_underscore if begin.endswith("_") else always
+        self._begin, self._form = begin, re.compile(re.escape(begin) + rest, re.ASCII)
 
     def find(self, text: str, start: int) -> Span | None:
-        forms = _FORMS if text.find("_", start) >= 0 else _WITHOUT_UNDERSCORE
-        found = [
-            span
-            for begin, form in forms.items()
-            if (at := text.find(begin, start)) >= 0 and (span := _first_key(text, at, begin, form))
-        ]
-        return min(found, default=None)
+        at = text.find(self._begin, start)
+        while at >= 0:
+            before = text[at - 1 : at]
+            if not is_word(before) and before != "-":
+                match = self._form.match(text, at)
+                if match and not _is_prose(match.group()):
+                    return Span(*match.span())
+            at = text.find(self._begin, at + 1)
+        return None
 
-    def open_from(self, text: str) -> int:
-        return open_suffix(_KEY_TAIL, text, _KEY_CHARS)
 
-
-def _first_key(text: str, at: int, begin: str, form: re.Pattern[str]) -> Span | None:
-    while at >= 0:
-        before = text[at - 1 : at]
-        if not is_word(before) and before != "-":
-            match = form.match(text, at)
-            if match and not _is_prose(match.group()):
-                return Span(*match.span())
-        at = text.find(begin, at + 1)
-    return None
+VENDOR_KEYS = tuple(VendorKey(begin, rest) for begin, rest in _FORMS.items())
 
 
 def _is_prose(key: str) -> bool:
@@ -89,10 +88,21 @@ _PEM_GROWS = re.compile(
 _PEM_FIRST = re.compile(r"-----(?:B(?:E(?:G(?:IN?)?)?)?)?\Z|-{1,5}\Z")
 
 
+def _open_private_key(text: str) -> int:
+    at = text.find(_BEGIN, max(len(text) - _PEM_CHARS, 0))
+    while at >= 0:
+        if _PEM_GROWS.match(text, at):
+            return at
+        at = text.find(_BEGIN, at + 1)
+    first = _PEM_FIRST.search(text, max(len(text) - len(_BEGIN), 0))
+    return first.start() if first else len(text)
+
+
 class PrivateKey:
     """Private keys in PEM, from the line that begins one to the line that ends it, or to what cannot be part of it."""
 
-    gate = None
+    gate = staticmethod(always)
+    open_from = staticmethod(_open_private_key)
 
     def find(self, text: str, start: int) -> Span | None:
         at = text.find(_BEGIN, start)
@@ -102,12 +112,3 @@ class PrivateKey:
                 return Span(*match.span())
             at = text.find(_BEGIN, at + 1)
         return None
-
-    def open_from(self, text: str) -> int:
-        at = text.find(_BEGIN, max(len(text) - _PEM_CHARS, 0))
-        while at >= 0:
-            if _PEM_GROWS.match(text, at):
-                return at
-            at = text.find(_BEGIN, at + 1)
-        first = _PEM_FIRST.search(text, max(len(text) - len(_BEGIN), 0))
-        return first.start() if first else len(text)

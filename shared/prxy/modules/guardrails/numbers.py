@@ -6,7 +6,7 @@ import re
 
 from prxy.modules.guardrails.checks import iban_length, is_iban, is_luhn, is_ssn
 from prxy.modules.guardrails.detector import Span
-from prxy.modules.guardrails.tails import NUMBER_CHARS, SEVEN_DIGITS, is_word, open_number, open_suffix
+from prxy.modules.guardrails.tails import NUMBER_CHARS, always, has_number, is_word, open_number, open_suffix
 
 _SSN = re.compile(r"[0-9](?<![0-9].)[0-9]{2}([- ]?)[0-9]{2}\1[0-9]{4}(?![0-9])")
 _SSN_WORD = re.compile(r"\bssn|social[ -]?security|\bsoc\.? sec", re.IGNORECASE)
@@ -17,7 +17,8 @@ _SSN_NEAR = 48
 class Ssn:
     """US social security numbers: nnn-nn-nnnn, and without dashes where a word before it says so; valid ranges only."""
 
-    gate = SEVEN_DIGITS
+    gate = staticmethod(has_number)
+    open_from = staticmethod(open_number)
 
     def find(self, text: str, start: int) -> Span | None:
         for match in _SSN.finditer(text, start):
@@ -25,9 +26,6 @@ class Ssn:
             if is_ssn(digits[:3], digits[3:5], digits[5:]) and _is_told(text, match):
                 return Span(*match.span())
         return None
-
-    def open_from(self, text: str) -> int:
-        return open_number(text)
 
 
 def _is_told(text: str, match: re.Match[str]) -> bool:
@@ -37,7 +35,7 @@ def _is_told(text: str, match: re.Match[str]) -> bool:
     return _SSN_WORD.search(text, max(begin - _SSN_NEAR, 0), begin) is not None
 
 
-_CARD = re.compile(r"[2-6](?<![0-9].)[0-9]{3,18}(?:[ -][0-9]{2,8}){0,4}(?![0-9])")
+_CARD = re.compile(r"[2-6](?<![0-9].)[0-9]{3,18}(?:[ -][0-9]{2,8}){0,3}(?:[ -][0-9]{2,3})?(?![0-9])")
 _SHORTEST, _LONGEST = 13, 19
 
 
@@ -47,7 +45,8 @@ class Card:
     The first group has at least four digits, and a space or a dash stands between two.
     """
 
-    gate = SEVEN_DIGITS
+    gate = staticmethod(has_number)
+    open_from = staticmethod(open_number)
 
     def find(self, text: str, start: int) -> Span | None:
         while match := _CARD.search(text, start):
@@ -56,9 +55,6 @@ class Card:
                 return Span(begin, begin + length)
             start = begin + 1
         return None
-
-    def open_from(self, text: str) -> int:
-        return open_number(text)
 
 
 def _card_length(found: str) -> int:
@@ -78,10 +74,17 @@ _IBAN_TAIL = re.compile(r"[A-Z0-9 ]{0,48}")
 _IBAN_BEGINS = re.compile(r"[A-Z](?<!\w.)(?:[A-Z](?:[0-9][0-9 A-Z]*)?)?\Z", re.ASCII)
 
 
+def _open_iban(text: str) -> int:
+    begin = open_suffix(_IBAN_TAIL, text, NUMBER_CHARS)
+    match = _IBAN_BEGINS.search(text, begin)
+    return match.start() if match else len(text)
+
+
 class Iban:
     """Bank accounts of countries that have such numbers, in capitals, with or without spaces, by their check digits."""
 
-    gate = None
+    gate = staticmethod(always)
+    open_from = staticmethod(_open_iban)
 
     def find(self, text: str, start: int) -> Span | None:
         while match := _IBAN.search(text, start):
@@ -91,11 +94,6 @@ class Iban:
                 return Span(begin, begin + taken)
             start = begin + 1
         return None
-
-    def open_from(self, text: str) -> int:
-        begin = open_suffix(_IBAN_TAIL, text, NUMBER_CHARS)
-        match = _IBAN_BEGINS.search(text, begin)
-        return match.start() if match else len(text)
 
 
 def _iban_taken(found: str) -> int:

@@ -6,24 +6,27 @@ import re
 
 from prxy.modules.guardrails.detector import Span
 from prxy.modules.guardrails.rules import Rule
+from prxy.modules.guardrails.tails import always
 
 _PLACEHOLDER = re.compile(r"\[[A-Z][A-Z0-9_]{0,40}_[0-9]{1,6}\]")
 _GROWS = re.compile(r"\[(?:[A-Z][A-Z0-9_]{0,48})?\Z")
 _LONGEST = 56
 
 
+def _open_placeholder(text: str) -> int:
+    match = _GROWS.search(text, max(len(text) - _LONGEST, 0))
+    return match.start() if match else len(text)
+
+
 class Placeholder:
     """Numbered placeholders: of the gateway, or what somebody wrote that looks like one."""
 
-    gate = None
+    gate = staticmethod(always)
+    open_from = staticmethod(_open_placeholder)
 
     def find(self, text: str, start: int) -> Span | None:
         match = _PLACEHOLDER.search(text, start)
         return Span(*match.span()) if match else None
-
-    def open_from(self, text: str) -> int:
-        match = _GROWS.search(text, max(len(text) - _LONGEST, 0))
-        return match.start() if match else len(text)
 
 
 PLACEHOLDER = Rule(label="TEXT", described="a placeholder", code="", detectors=(Placeholder(),))

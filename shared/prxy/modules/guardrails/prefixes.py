@@ -18,6 +18,7 @@ _ATOM = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _REPEAT = re.compile(r"(?:(?P<sign>[*+?])|\{(?P<least>\d+)(?P<comma>,(?P<most>\d*))?\})\??")
+_FLAGS = re.compile(r"\(\?[imsU]+\)")
 _LONGEST = 50_000
 
 
@@ -33,12 +34,14 @@ class _Node(NamedTuple):
 
 def prefixes_of(pattern: str) -> str | None:
     """A pattern for everything that a match may begin with, and more; None where the pattern is too much to be read."""
-    reader = _Reader(pattern)
+    flags = _FLAGS.match(pattern)
+    reader = _Reader(pattern[flags.end() :] if flags else pattern)
     try:
         node = reader.alternatives()
     except _NotUnderstood:
         return None
-    return node.begun if reader.is_at_end and len(node.begun) <= _LONGEST else None
+    begun = node.begun if flags is None else flags.group() + node.begun
+    return begun if reader.is_at_end and len(begun) <= _LONGEST else None
 
 
 class _Reader:

@@ -17,17 +17,21 @@ _WORD_CHARS = 24
 _TAIL = re.compile(r"\w{0,24}", re.ASCII)
 
 
+def _has_stem(text: str, start: int) -> bool:
+    lowered = text.lower()
+    return any(stem in lowered for stem in _STEMS)
+
+
+def _open_word(text: str) -> int:
+    return open_suffix(_TAIL, text, _WORD_CHARS)
+
+
 class Profanity:
     """Whole words in any case; a word that contains one (`Scunthorpe`) is none."""
 
-    gate = None
+    gate = staticmethod(_has_stem)
+    open_from = staticmethod(_open_word)
 
     def find(self, text: str, start: int) -> Span | None:
-        lowered = text.lower()
-        if not any(stem in lowered for stem in _STEMS):
-            return None
         match = _WORD.search(text, start)
         return Span(*match.span()) if match else None
-
-    def open_from(self, text: str) -> int:
-        return open_suffix(_TAIL, text, _WORD_CHARS)

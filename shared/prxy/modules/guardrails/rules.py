@@ -3,38 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 
 from msgspec import Struct
 
-from prxy.modules.guardrails.contacts import Email, IpAddress, Phone
+from prxy.modules.guardrails.contacts import Email, InternationalPhone, Ipv4, Ipv6, NorthAmericanPhone
 from prxy.modules.guardrails.detector import Detector
-from prxy.modules.guardrails.keys import ApiKey, PrivateKey
+from prxy.modules.guardrails.keys import VENDOR_KEYS, PrivateKey
+from prxy.modules.guardrails.kinds import Action, Kind
 from prxy.modules.guardrails.numbers import Card, Iban, Ssn
-
-
-class Kind(StrEnum):
-    """Personal data and secrets that are recognised."""
-
-    EMAIL = "email"
-    SSN = "ssn"
-    """US social security number."""
-    CARD = "card"
-    PHONE = "phone"
-    IBAN = "iban"
-    IP = "ip"
-    API_KEY = "api_key"
-
-
-class Action(StrEnum):
-    """What is done about a match."""
-
-    REDACT = "redact"
-    """A placeholder takes its place."""
-    BLOCK = "block"
-    """The call is refused, or its answer ends in an error."""
-    LOG_ONLY = "log-only"
-    """It is counted, and goes on as it is."""
 
 
 class Rule(Struct, frozen=True, kw_only=True):
@@ -63,10 +39,10 @@ _BUILT_IN: Mapping[Kind, tuple[str, tuple[Detector, ...]]] = {
     Kind.EMAIL: ("an e-mail address", (Email(),)),
     Kind.SSN: ("a social security number", (Ssn(),)),
     Kind.CARD: ("a card number", (Card(),)),
-    Kind.PHONE: ("a phone number", (Phone(),)),
+    Kind.PHONE: ("a phone number", (InternationalPhone(), NorthAmericanPhone())),
     Kind.IBAN: ("a bank account number", (Iban(),)),
-    Kind.IP: ("an IP address", (IpAddress(),)),
-    Kind.API_KEY: ("an API key or a private key", (ApiKey(), PrivateKey())),
+    Kind.IP: ("an IP address", (Ipv4(), Ipv6())),
+    Kind.API_KEY: ("an API key or a private key", (*VENDOR_KEYS, PrivateKey())),
 }
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from prxy.modules.guardrails.detector import CONTEXT, Detector, Span
@@ -40,17 +39,9 @@ class Guard(Protocol):
 
 def matches(rules: Sequence[Rule], text: str, start: int, until: int) -> Iterator[tuple[Span, Rule]]:
     """The matches that begin before `until`: the first one, the longest of those at one place, and on behind it."""
-    gates: dict[re.Pattern[str] | None, bool] = {None: True}
-    waiting: list[tuple[Span, Rule, Detector]] = []
-    for rule in rules:
-        for detector in rule.detectors:
-            gate = detector.gate
-            if gate not in gates:
-                gates[gate] = gate is None or gate.search(text, start) is not None
-            if gates[gate] and (span := detector.find(text, start)) is not None:
-                waiting.append((span, rule, detector))
-    while waiting:
-        first, rule, _ = waiting[0] if len(waiting) == 1 else min(waiting, key=_place)
+    waiting = list(_first_matches(rules, text, start))
+    while len(waiting) > 1:
+        first, rule, _ = min(waiting, key=_place)
         if first.start >= until:
             return
         yield first, rule
@@ -59,19 +50,40 @@ def matches(rules: Sequence[Rule], text: str, start: int, until: int) -> Iterato
             for old, rule, detector in waiting
             if (span := old if old.start >= first.end else detector.find(text, first.end)) is not None
         ]
+    for span, rule, detector in waiting:
+        last: Span | None = span
+        while last is not None and last.start < until:
+            yield last, rule
+            last = detector.find(text, last.end)
+
+
+def _first_matches(rules: Sequence[Rule], text: str, start: int) -> Iterator[tuple[Span, Rule, Detector]]:
+    gates: dict[Callable[[str, int], bool], bool] = {}
+    for rule in rules:
+        for detector in rule.detectors:
+            gate = detector.gate
+            if gate not in gates:
+                gates[gate] = gate(text, start)
+            if gates[gate] and (span := detector.find(text, start)) is not None:
+                yield span, rule, detector
 
 
 def _place(found: tuple[Span, Rule, Detector]) -> tuple[int, int]:
     return found[0].start, -found[0].end
 
 
-def looked_at(guard: Guard, text: str, start: int, until: int) -> Iterator[Piece]:
-    """Pieces from `start` to `until`, or to the end of a match that reaches beyond. Raises what the guard refuses."""
+def refuse_matches(guard: Guard, text: str, start: int, until: int) -> None:
+    """Raises what the guard refuses, where a match begins before `until`."""
     for rule in guard.blocking:
         for detector in rule.detectors:
-            span = detector.find(text, start)
+            span = detector.find(text, start) if detector.gate(text, start) else None
             if span is not None and span.start < until:
                 raise guard.refuse(rule)
+
+
+def looked_at(guard: Guard, text: str, start: int, until: int) -> Iterator[Piece]:
+    """Pieces from `start` to `until`, or to the end of a match that reaches beyond. Raises what the guard refuses."""
+    refuse_matches(guard, text, start, until)
     at = start
     for span, rule in matches(guard.replacing, text, start, until):
         if span.start > at:
@@ -86,8 +98,16 @@ def looked_at(guard: Guard, text: str, start: int, until: int) -> Iterator[Piece
 
 def scanned(guard: Guard, text: str) -> str:
     """What becomes of a whole text; the very same one where nothing is replaced."""
-    pieces = list(looked_at(guard, text, 0, len(text)))
-    return "".join([piece.text for piece in pieces]) if any(piece.changed for piece in pieces) else text
+    refuse_matches(guard, text, 0, len(text))
+    told: list[str] = []
+    at = 0
+    for (start, end), rule in matches(guard.replacing, text, 0, len(text)):
+        told += (text[at:start], guard.replace(rule, text[start:end]))
+        at = end
+    if not told:
+        return text
+    new = "".join((*told, text[at:]))
+    return text if new == text else new
 
 
 class Scanner:
@@ -95,7 +115,8 @@ class Scanner:
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
-        self._detectors = [d for rule in (*guard.blocking, *guard.replacing) for d in rule.detectors]
+        detectors = [each for rule in (*guard.blocking, *guard.replacing) for each in rule.detectors]
+        self._opens = [*dict.fromkeys(each.open_from for each in detectors)]
         self._text = ""
         """What waits, and before it as much of the rest as decides what it is."""
         self._at = 0
@@ -108,7 +129,7 @@ class Scanner:
         fresh, waits = len(self._text) - self._seen, len(self._text) - self._at
         if waits > _SOON and fresh * 8 < waits:
             return ()
-        until = min((detector.open_from(self._text) for detector in self._detectors), default=len(self._text))
+        until = min([open_from(self._text) for open_from in self._opens], default=len(self._text))
         self._seen = len(self._text)
         return self._take(until) if until > self._at else ()
 

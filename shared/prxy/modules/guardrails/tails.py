@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import re
 
-SEVEN_DIGITS = re.compile(r"[0-9](?:[ ().-]{0,2}[0-9]){6}")
-"""The shortest number that is looked for has them."""
+_SEVEN_DIGITS = re.compile(r"[0-9](?:[ ().-]{0,2}[0-9]){6}")
 NUMBER_CHARS = 48
 """More than any number that is looked for has, separators and all."""
 _NUMBER_TAIL = re.compile(r"[0-9 ().+-]{0,48}")
 _NOT_FIRST = " ).-"
+
+
+def has_number(text: str, start: int) -> bool:
+    """Whether there are seven digits: the shortest number that is looked for has them."""
+    return _SEVEN_DIGITS.search(text, start) is not None
+
+
+def always(text: str, start: int) -> bool:
+    """The gate of a detector whose own search is cheap."""
+    return True
 
 
 def open_suffix(backwards: re.Pattern[str], text: str, longest: int) -> int:
