@@ -51,7 +51,7 @@ class Asking:
         self._clock = asyncio.get_running_loop().time
         self._ends_at = self._clock() + seconds
         self._ended: list[Payment] = []
-        self._turn = 0
+        self._turn, self._counted = 0, False
 
     async def begin(self) -> None:
         """Get ready to ask the first target that can be asked.
@@ -65,6 +65,7 @@ class Asking:
             except (CostLimitExceeded, InvalidRequest, NotFound, NotPermitted) as error:
                 refusal = refusal or error
             else:
+                self._counted = True
                 return
             finally:
                 self._turn += 1
@@ -153,7 +154,7 @@ class Asking:
             now=call.now,
             limits=call.asked,
             tenant=call.tenant,
-            again=bool(self.tried),
+            again=self._counted,
         )
 
     async def _ask(self) -> AsyncGenerator[Batch, None]:

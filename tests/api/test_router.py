@@ -325,6 +325,18 @@ async def test_a_key_with_one_place_has_room_for_the_next(paid: Paid, upstream: 
     assert asked(upstream) == (1, 1)
 
 
+async def test_a_call_is_one_request_however_many_providers_it_asks(paid: Paid, upstream: Upstream) -> None:
+    key = await paid.make_key(replace(RICH, requests_per_minute=1))
+    say(upstream, Answer(status=500, body=b'{"error":{"message":"no"}}'))
+
+    reply = await ask(paid, key)
+    more = await ask(paid, key)
+
+    assert reply.status_code == 200, reply.text
+    assert asked(upstream) == (1, 1)
+    assert (more.status_code, more.json()["error"]["code"]) == (429, "requests_per_minute")
+
+
 async def test_a_model_that_the_budget_refuses_is_followed_by_one_that_it_affords(
     paid: Paid, upstream: Upstream
 ) -> None:
