@@ -94,8 +94,6 @@ class ModelCard(Struct, frozen=True, kw_only=True):
     """Served by the Responses API alone."""
     image_tokens: int | None = None
     """The most that one image is counted as; None: unknown."""
-    bounded: bool = True
-    """False: its provider has billed more than the most that a call could cost."""
     unbounded: frozenset[str] = frozenset()
     """Fields of requests, and `type`s in such fields, that let the provider read or do more than the request holds."""
 
@@ -162,10 +160,6 @@ class Catalog:
     def card(self, provider: str, model: str) -> ModelCard:
         """The card, or one without prices that says what models of such a name can do."""
         return self.find(provider, model) or self._make(provider, model)
-
-    def distrust(self, provider: str, model: str) -> None:
-        """From now on nothing bounds what the model costs, as far as this process knows."""
-        self._cards[provider, model] = replace(self.card(provider, model), bounded=False)
 
     def of(self, provider: str) -> Iterable[ModelCard]:
         """All cards on the provider's price list."""

@@ -191,7 +191,6 @@ class Reply:
         whole = self._fold.complete and self.error is None
         if self.payment:
             await self.payment.settle(self._meter.usage if whole or self._ended or self._fold.billable else None)
-            self._distrust()
         if not whole:
             error = self.error or ProviderStreamInterrupted("The call was given up before its end.")
             await self._run.after(self._outcome(None, error))
@@ -201,11 +200,6 @@ class Reply:
             await remember(response, self.call.key.tenant, self._gateway.memory)
         await self._run.after(self._outcome(response, None))
         return response
-
-    def _distrust(self) -> None:
-        """A model whose bound did not hold once is not asked again under a limit in USD."""
-        if self.plan and self.payment and self.payment.beyond:
-            self._gateway.catalog.distrust(self.plan.target.provider.row.name, self.plan.target.model)
 
     def _outcome(self, response: ChatResponse | None, error: GatewayError | None) -> Outcome:
         asking = self.asking

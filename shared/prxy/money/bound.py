@@ -157,7 +157,7 @@ def _output_price(worst: Iterable[Rates]) -> int:
 
 def _input_tokens(card: ModelCard, request: ChatRequest, body_bytes: int) -> int | None:
     """Never more than the model's window: a longer prompt is refused unbilled."""
-    if not card.bounded or _goes_beyond(card, request):
+    if _goes_beyond(card, request):
         return None
     tokens = CALL_TOKENS + MESSAGE_TOKENS * (len(request.messages) + 1) + TOOL_TOKENS * len(request.tools)
     if request.tools or (request.output is not None and request.output.kind is not OutputKind.TEXT):

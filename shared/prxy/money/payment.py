@@ -35,11 +35,6 @@ class Payment:
     def open(self) -> bool:
         return self._writing is None
 
-    @property
-    def beyond(self) -> bool:
-        """Whether the call did cost more than was held for it."""
-        return self.cost_nano is not None and self.cost_nano > self.hold.amount_nano > 0
-
     async def settle(self, usage: Usage | None) -> None:
         """Charge what was used; None: the outcome is unknown and the whole hold is charged. Waits 1 s at the most.
 

@@ -35,6 +35,7 @@ TABLE = {
     "IdempotencyKeyReused": (422, "idempotency_error", "idempotency_key_reused"),
     "RateLimited": (429, "rate_limit", "requests_per_minute"),
     "CostLimitExceeded": (429, "cost_limit_per_day", "cost_limit_per_day"),
+    "GuardrailBlocked": (400, "guardrail_custom_block", "guardrail_custom_block"),
     "StoreUnavailable": (503, "overloaded", "budget_store_unavailable"),
     "ProviderKeyUnavailable": (503, "overloaded", "provider_key_unavailable"),
     "ProviderError": (502, "provider_error", "provider_unavailable"),

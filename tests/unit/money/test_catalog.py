@@ -61,7 +61,7 @@ def test_a_dated_name_finds_its_own_model(provider: str, name: str, expected: st
         ("anthropic", "gpt-4o"),
         ("nobody", "gpt-4o"),
         ("vllm", "my-model"),
-        ("openai", "text-embedding-3-small"),
+        ("openai", "text-embedding-4-small"),
     ],
 )
 def test_a_name_that_only_begins_like_a_model_has_no_price(provider: str, name: str) -> None:
