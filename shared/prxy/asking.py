@@ -12,6 +12,8 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
+from msgspec import structs
+
 from prxy.canonical.errors import (
     CostLimitExceeded,
     GatewayError,
@@ -33,7 +35,7 @@ from prxy.providers.calling import Attempts, call_provider
 from prxy.providers.errors import error_from_reply
 from prxy.providers.transport import HttpRequest
 from prxy.routing import Target, tongue
-from prxy.store.records import Claim
+from prxy.store.records import NO_LIMITS, Claim, Limits
 from prxy.upstream import Batch, read_stream, read_whole
 
 FITTINGS = 3
@@ -50,8 +52,8 @@ class Asking:
         self._attempts = Attempts(retries_left=0 if len(self._waiting) > 1 else 1)
         self._clock = asyncio.get_running_loop().time
         self._ends_at = self._clock() + seconds
-        self._ended: list[Payment] = []
-        self._turn, self._counted = 0, False
+        self._payments: list[Payment] = []
+        self._turn = 0
 
     async def begin(self) -> None:
         """Get ready to ask the first target that can be asked.
@@ -61,11 +63,11 @@ class Asking:
         refusal: GatewayError | None = None
         while self._waiting:
             try:
-                self.plan, self.payment = await self._admitted(self._waiting.pop(0))
+                self.plan, payment = await self._admitted(self._waiting.pop(0))
             except (CostLimitExceeded, InvalidRequest, NotFound, NotPermitted) as error:
                 refusal = refusal or error
             else:
-                self._counted = True
+                self._payments.append(payment)
                 return
             finally:
                 self._turn += 1
@@ -73,14 +75,19 @@ class Asking:
         raise refusal
 
     @property
+    def payment(self) -> Payment:
+        """Of the attempt that was begun last."""
+        return self._payments[-1]
+
+    @property
     def cost_nano(self) -> int | None:
         """Of all attempts; None while one is open, and where no price is known."""
-        costs = [payment.cost_nano for payment in (*self._ended, self.payment)]
+        costs = [payment.cost_nano for payment in self._payments]
         return None if None in costs else sum(cost for cost in costs if cost is not None)
 
     async def written(self) -> None:
         """Wait until the ledger has the end of every attempt."""
-        for payment in (*self._ended, self.payment):
+        for payment in self._payments:
             await payment.written()
 
     async def batches(self) -> AsyncGenerator[Batch, None]:
@@ -113,7 +120,6 @@ class Asking:
         except GatewayError:
             return False
         self.tried.append(tried)
-        self._ended.append(failed)
         return True
 
     def _left_s(self) -> float:
@@ -122,7 +128,8 @@ class Asking:
     async def _admitted(self, model: str) -> tuple[Plan, Payment]:
         call, gateway = self._call, self._gateway
         target = target_of(model, call, gateway.providers)
-        means = Means(self._left_s(), call.limits.least_nano)
+        asked = self._asked()
+        means = Means(self._left_s(), call.limits.under(asked).least_nano)
         refusal: CostLimitExceeded | None = None
         for _ in range(FITTINGS):
             plan = await self._plan(target, means)
@@ -130,7 +137,7 @@ class Asking:
             if refusal is not None and means.nano_usd is not None and amount > means.nano_usd:
                 break
             try:
-                return plan, await admit(gateway.ledger, call.key, self._claim(amount), plan.card)
+                return plan, await admit(gateway.ledger, call.key, self._claim(amount, asked), plan.card)
             except CostLimitExceeded as error:
                 refusal = error
                 if plan.chosen_output_limit is None:
@@ -145,16 +152,24 @@ class Asking:
         speaks = tongue(provider.speaks, self._call.request.format, card)
         return await make_plan(self._call, target, speaks, self._gateway, means)
 
-    def _claim(self, amount_nano: int) -> Claim:
+    def _asked(self) -> Limits:
+        """What modules ask for, and what earlier attempts have left of the limit of the one call that they make up."""
+        limit = self._call.limits.per_request_nano
+        if limit is None:
+            return self._call.asked
+        left = max(0, limit - sum(payment.cost_nano or 0 for payment in self._payments))
+        return self._call.asked.under(structs.replace(NO_LIMITS, per_request_nano=left))
+
+    def _claim(self, amount_nano: int, asked: Limits) -> Claim:
         call, turn = self._call, self._turn
         return Claim(
             request_id=f"{call.id}#{turn}" if turn else call.id,
             nonce=secrets.token_hex(8),
             amount_nano=amount_nano,
             now=call.now,
-            limits=call.asked,
+            limits=asked,
             tenant=call.tenant,
-            again=self._counted,
+            again=bool(self._payments),
         )
 
     async def _ask(self) -> AsyncGenerator[Batch, None]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import msgspec
 from msgspec import Struct
 
-from prxy.canonical.errors import GatewayError, InvalidRequest
+from prxy.canonical.errors import GatewayError, InvalidRequest, ProviderBadResponse
 from prxy.canonical.response import Usage
 from prxy.pipeline.base import Call, Moderator
 from prxy.routing import locate
@@ -40,6 +40,8 @@ class GatewayModerator(Moderator):
     async def flagged(self, texts: Sequence[str], model: str, call: Call) -> Sequence[str]:
         """Raises InvalidRequest (invalid_pipeline) for a model that judges nothing."""
         answer = await self.side_calls.ask(_question(texts, model, self._path(model)), call)
+        if len(answer.results) != len(texts):
+            raise ProviderBadResponse("The moderation judged other texts than it was given.")
         return sorted({word for judged in answer.results for word, holds in judged.categories.items() if holds})
 
     def _path(self, model: str) -> str:

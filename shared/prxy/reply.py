@@ -24,6 +24,7 @@ from prxy.pipeline.base import Call, Outcome
 from prxy.pipeline.runner import Run
 from prxy.providers.errors import attributed
 from prxy.recall import remember
+from prxy.routing import locate
 from prxy.upstream import Batch
 
 Source = AsyncGenerator[Batch, None]
@@ -211,4 +212,13 @@ class Reply:
             tried=tuple(asking.tried) if asking else (),
             first_byte_s=self.first_byte_s,
             cost_nano=asking.cost_nano if asking else 0,
+            own_model=self._is_own_model,
+            private=self.call.private,
         )
+
+    @property
+    def _is_own_model(self) -> bool:
+        if self.plan is None:
+            return True
+        provider, model = locate(self.call.request.model, self._gateway.providers)
+        return self.plan.target.name == f"{provider.row.name}/{model}"

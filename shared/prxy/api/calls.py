@@ -12,7 +12,7 @@ from typing import NamedTuple
 from msgspec import structs
 
 from prxy.api.auth import authenticate, provider_key, require_ordinary
-from prxy.api.http import Receive, Scope, headers_of, query_of, read_body, require
+from prxy.api.http import Receive, Scope, headers_of, query_of, read_body, require, single
 from prxy.api.strict_json import parse_object
 from prxy.canonical.errors import InvalidRequest
 from prxy.canonical.parts import Wire
@@ -67,7 +67,7 @@ class Door:
             provider_key=provider_key(headers),
             once=_once(headers, key, scope["path"], body),
         )
-        steps = gateway.pipelines.steps(headers.get("x-prxy-pipe"), key)
+        steps = gateway.pipelines.steps(single(scope, "x-prxy-pipe"), key)
         return Received(call, steps, self._left_s(scope, now), query)
 
     def _forwarded(self, headers: Mapping[str, str]) -> dict[str, str]:

@@ -33,6 +33,14 @@ def headers_of(scope: Scope) -> dict[str, str]:
     return found
 
 
+def single(scope: Scope, name: str) -> str | None:
+    """A header that must not be repeated. Raises InvalidRequest (invalid_header)."""
+    found = [value for each, value in scope["headers"] if each.lower() == name.encode()]
+    if len(found) > 1:
+        raise InvalidRequest(f"'{name}' stands in the request {len(found)} times.", code="invalid_header", param=name)
+    return found[0].decode("latin-1") if found else None
+
+
 def query_of(scope: Scope) -> dict[str, str]:
     """Parameters of the query; the last of a repeated one wins."""
     return dict(parse_qsl(scope["query_string"].decode("latin-1")))

@@ -29,6 +29,8 @@ class CostGuard(Module):
 
     def __init__(self, options: Options, ports: Ports) -> None:
         self._options = options
+        for usd in (options.per_request, options.per_day, options.per_month):
+            _least(None, usd)
 
     async def before(self, call: Call) -> Call:
         options, limits = self._options, call.asked

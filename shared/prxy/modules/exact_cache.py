@@ -23,7 +23,7 @@ FOLLOWS_S = 30.0
 
 class ExactCache(Module):
     """Give the stored answer to a request that was asked before, whole answers only, as JSON or as a stream. Of equal
-    requests at the same time one is asked, and the others wait for its answer.
+    requests at the same time one is asked, and the others wait for its answer, for 30 seconds at the most.
     """
 
     name = "exact-cache"
@@ -63,9 +63,7 @@ class ExactCache(Module):
         return found or call
 
     async def after(self, call: Call, outcome: Outcome) -> None:
-        if call.private:
-            return
-        kept = outcome.response
+        kept = outcome.response if self._may_keep(outcome) else None
         if kept is None or outcome.cached or any(choice.finish.reason not in _WHOLE for choice in kept.choices):
             kept = None
         try:
@@ -75,6 +73,10 @@ class ExactCache(Module):
             if self._leads:
                 self._flights.land((call.key.tenant, self._asked), kept)
 
+    def _may_keep(self, outcome: Outcome) -> bool:
+        """For other keys, only what the model said that they ask for too: they may not use another one."""
+        return not outcome.private and (outcome.own_model or self._options.scope == "user")
+
     def _digest(self, call: Call) -> str:
         asked = call.request
         left_out = {*_NOT_CONTENT, *self._options.exclude_fields}
@@ -82,4 +84,4 @@ class ExactCache(Module):
             left_out.add("instructions")
         owner = call.key.id if self._options.scope == "user" else ""
         compared = {name: getattr(asked, name) for name in asked.__struct_fields__ if name not in left_out}
-        return digest(self.name, owner, compared)
+        return digest(self.name, owner, compared, call.targets)

@@ -91,6 +91,8 @@ class SemanticCache(Module):
         asked, response = self._asked, outcome.response
         if asked is None or response is None or outcome.cached or not self._worth_keeping(response):
             return
+        if outcome.private or not (outcome.own_model or self._options.scope == "user"):
+            return
         await self._cache.put(asked.shelf.tenant, asked.name, response, self._options.ttl_seconds)
         await self._vectors.add(asked.shelf, asked.name, asked.vector, self._options.ttl_seconds)
 

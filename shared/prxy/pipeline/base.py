@@ -69,6 +69,10 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """Who was asked last, as `provider/model`; None where nobody was."""
     tried: tuple[Tried, ...] = ()
     """Who was asked before, in vain."""
+    own_model: bool = True
+    """Whether the model answered that was asked for, and not one that a module chose."""
+    private: bool = False
+    """The answer holds what only this call may see."""
     first_byte_s: float | None = None
     """Seconds until the answer began; None where it never did."""
     cost_nano: int | None = None

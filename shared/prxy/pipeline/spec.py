@@ -19,6 +19,7 @@ from prxy.pipeline.base import Step
 
 MAX_SPEC_BYTES = 8192
 MAX_STEPS = 16
+MAX_BRACKETS = 256
 NONE = "none"
 """The spec that asks for no optional module."""
 _NAMES = re.compile(r"\s*[a-z0-9-]{1,32}\s*(,\s*[a-z0-9-]{1,32}\s*)*")
@@ -52,6 +53,8 @@ def _parse_text(text: str) -> Json:
         return []
     if _NAMES.fullmatch(text):
         return [name.strip() for name in text.split(",")]
+    if text.count("[") + text.count("{") > MAX_BRACKETS:
+        raise invalid(f"it opens more than {MAX_BRACKETS} brackets")
     if text.lstrip()[:1] in "[{":
         return _parse_json(text)
     return _parse_yaml(text)
@@ -68,10 +71,12 @@ def _parse_yaml(text: str) -> Json:
     import yaml  # noqa: PLC0415  # 20 ms of cold start that only a YAML spec pays
 
     try:
-        if any(isinstance(token, yaml.AnchorToken | yaml.AliasToken) for token in yaml.scan(text, yaml.SafeLoader)):
-            raise invalid("YAML anchors and aliases are not accepted; write the value out")
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        refused = yaml.AnchorToken | yaml.AliasToken | yaml.TagToken
+        if any(isinstance(token, refused) for token in yaml.scan(text, yaml.SafeLoader)):
+            raise invalid("YAML anchors, aliases and tags are not accepted; write the value out")
+        value: Json = msgspec.json.decode(msgspec.json.encode(yaml.safe_load(text)))  # lone surrogates end here
+        return value
+    except (yaml.YAMLError, msgspec.DecodeError, RecursionError, ValueError, TypeError) as error:
         raise invalid("it is neither a comma list of names nor JSON nor YAML") from error
 
 

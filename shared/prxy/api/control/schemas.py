@@ -5,12 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from prxy.money.usd import nano_from_usd, usd_from_nano
 from prxy.store.records import ApiKey, KeyStatus, Limits
 
-Usd = Annotated[Decimal, Field(ge=0, max_digits=21, decimal_places=9)]
+Usd = Annotated[Decimal, Field(ge=0, max_digits=21, decimal_places=9), AfterValidator(abs)]
+"""Of a zero, no sign is left."""
 Name = Annotated[str, StringConstraints(pattern=r"^[\w][\w .@:/+-]{0,127}$", strict=True)]
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,32}$", strict=True)]
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=256, strict=True)]

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from msgspec import structs
+from pydantic import TypeAdapter, ValidationError
 
 from prxy.api.auth import authenticate, require_admin
 from prxy.api.control.bodies import document, read_model
 from prxy.api.control.schemas import Name, PutTenant, describe_limits, parse_limits
-from prxy.canonical.errors import NotFound
+from prxy.canonical.errors import InvalidRequest, NotFound
 from prxy.control import ControlPlane
 from prxy.store.records import BudgetMode, Limits, Tenant
 
 CONCURRENCY = 256
 """Calls of one tenant that run at a time, unless it says otherwise: each is a hold, and makes its item larger."""
+
+
+_names: TypeAdapter[str] = TypeAdapter(Name)
 
 
 class TenantRoutes:
@@ -27,16 +31,17 @@ class TenantRoutes:
     def router(self) -> APIRouter:
         routes = APIRouter()
         routes.add_api_route("/v1/tenants", self.list, methods=["GET"])
-        routes.add_api_route("/v1/tenants/{tenant}", self.read, methods=["GET"])
-        routes.add_api_route("/v1/tenants/{tenant}", self.put, methods=["PUT"], openapi_extra=document(PutTenant))
+        routes.add_api_route("/v1/tenants/{tenant:path}", self.read, methods=["GET"])
+        routes.add_api_route("/v1/tenants/{tenant:path}", self.put, methods=["PUT"], openapi_extra=document(PutTenant))
         return routes
 
     async def _require_admin(self, request: Request) -> None:
         require_admin(await authenticate(request.headers, self._plane.keys, self._plane.clock()))
 
-    async def put(self, request: Request, tenant: Annotated[Name, Path()]) -> dict[str, Any]:
+    async def put(self, request: Request, tenant: str) -> dict[str, Any]:
         """Give a tenant a budget, or another one. A lower limit holds at once, a first one within 10 seconds."""
         await self._require_admin(request)
+        _check_name(tenant)
         body = await read_model(request, PutTenant)
         limits = structs.replace(parse_limits(body.limits, None), concurrency=body.limits.concurrency or CONCURRENCY)
         return describe_tenant(await self._stored(tenant, BudgetMode(body.mode), limits))
@@ -60,6 +65,16 @@ class TenantRoutes:
         """One budget."""
         await self._require_admin(request)
         return describe_tenant(await self._plane.tenants.read(tenant))
+
+
+def _check_name(tenant: str) -> None:
+    try:
+        _names.validate_python(tenant)
+    except ValidationError as error:
+        raise InvalidRequest(
+            "The name of a tenant is 1 to 128 letters, digits, spaces and _.@:/+-, beginning with a letter or digit.",
+            param="tenant",
+        ) from error
 
 
 def describe_tenant(tenant: Tenant) -> dict[str, Any]:

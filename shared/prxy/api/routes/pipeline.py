@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prxy.api.auth import authenticate, require_ordinary
-from prxy.api.http import Receive, Scope, Send, headers_of, require, send_json
+from prxy.api.http import Receive, Scope, Send, headers_of, require, send_json, single
 from prxy.gateway import Gateway
 
 
@@ -19,7 +19,7 @@ class Pipeline:
         pipelines = self._gateway.pipelines
         key = await authenticate(headers, self._gateway.keys, self._gateway.clock())
         require_ordinary(key)
-        override = headers.get("x-prxy-pipe")
+        override = single(scope, "x-prxy-pipe")
         active = [pipelines.build(step) for step in pipelines.steps(override, key)]
         body = {
             "configured": [step.module for step in pipelines.steps(None, key)],

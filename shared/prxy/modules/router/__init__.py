@@ -70,7 +70,7 @@ class Router(Module):
             return
         tenant, breakers = call.key.tenant, self._ports.breakers
         failed = tuple(failures(outcome))
-        for target in failed:
+        for target in failed if call.provider_key is None else ():  # nobody else has the caller's own key
             await breakers.failed(tenant, target)
         if outcome.response is not None and outcome.target is not None:
             await breakers.answered(tenant, outcome.target)
@@ -146,4 +146,4 @@ def _nano(usd: Decimal) -> int:
     try:
         return nano_from_usd(usd)
     except ValueError as error:
-        raise invalid(f"options of 'router': budget_per_request: {error}") from error
+        raise invalid(f"options of 'router': budget_per_request: {str(error).rstrip('.')}") from error
