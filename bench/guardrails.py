@@ -87,6 +87,7 @@ HOSTILE: Mapping[str, str] = {
     "-----": _filled("-"),
     "spaces": _filled(" "),
     "shit shit": _filled("shiit "),
+    "4444 4444 with wide spaces": _filled("4444\u2003"),
 }
 PATTERNS: Sequence[str] = (
     r"(a+)+$", r"(a|a)*b", r"(.*)*x", r"project-\w+", r"\b(secret|confidential)\b", r"(\w+\s?)+!", r"a.*a.*a.*b",
@@ -103,7 +104,7 @@ def _guards() -> Iterator[_Guard]:
     kinds = tuple(rule_of(kind) for kind in Kind)
     profanity = Rule(label="PROFANITY", described="", code="", detectors=(Profanity(),))
     custom = tuple(
-        Rule(label=f"C{number}", described="", code="", detectors=(Pattern(pattern),))
+        Rule(label=f"C{number}", described="", code="", detectors=(Pattern(pattern),), is_exact=True)
         for number, pattern in enumerate(PATTERNS)
     )
     yield _Guard("all kinds, profanity", Rules(replacing=(*kinds, profanity)))

@@ -31,7 +31,7 @@ PATTERNS = (
 
 
 def custom(pattern: str) -> Rule:
-    return Rule(label="OWN", described="", code="", detectors=(Pattern(pattern),))
+    return Rule(label="OWN", described="", code="", detectors=(Pattern(pattern),), is_exact=True)
 
 
 CUSTOM = tuple(map(custom, PATTERNS))
@@ -42,7 +42,7 @@ FRAGMENTS = (
     "7654 32", "DE", "DE89370400440532013000", "192.168.1.1", "version ", "v", "2001:db8::1", "::", "fe80:", "sk-",
     "proj-abcDEF1234567890abcdef", "AKIAIOSFODNN7EXAMPLE", "ghp_", "A" * 20, "é", "请", "😀", " ", "  ", "\n", "x",
     "foo", "ab", "abc", "secret = hunter2", "<<", " a >>", "cat12", "cars999", "project-", "1", "12", "4444", "a" * 70,
-    "[EMAIL", "_1]", "[", '"', "\\",
+    "[EMAIL", "_1]", "[", '"', "\\", "\u00a0", "\u2013",
 )  # fmt: skip
 texts = st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=14).map("".join)
 rule_sets = st.sampled_from(

@@ -12,8 +12,10 @@ from prxy.pipeline.spec import invalid
 
 _MAX_MEMORY_BYTES = 1 << 20
 """Of one compiled pattern and what it keeps while it runs."""
-_MAX_PROGRAM = 4_000
+_MAX_PROGRAM = 300
 """Instructions; what a pattern takes at worst is that times the length of the text."""
+_MAX_PROGRAMS = 1_500
+"""Instructions of all patterns of one call."""
 
 
 class _Match(Protocol):
@@ -67,6 +69,7 @@ class Pattern:
     def __init__(self, pattern: str) -> None:
         """Raises InvalidRequest (invalid_pipeline) for a pattern that the engine refuses."""
         self._found, self._begun = _compiled(pattern)
+        self.size = self._found.programsize
         self._encoded = _Encoded("")
 
     def find(self, text: str, start: int) -> Span | None:
@@ -89,6 +92,24 @@ class Pattern:
         return match.start() if match else 0
 
 
+class Patterns:
+    """The patterns of one call, which share what they may cost."""
+
+    def __init__(self) -> None:
+        self._size = 0
+
+    def add(self, pattern: str) -> Pattern:
+        """Raises InvalidRequest (invalid_pipeline) for a pattern that the engine refuses, or that is one too many."""
+        added = Pattern(pattern)
+        self._size += added.size
+        if self._size > _MAX_PROGRAMS:
+            raise invalid(
+                f"options of 'guardrails': with {_cut(pattern)} the patterns take {self._size} instructions of RE2's, "
+                f"and all of them together may take {_MAX_PROGRAMS}; make them fewer, or shorter"
+            )
+        return added
+
+
 def _cut(pattern: str) -> str:
     return f"'{pattern[:100]}'" if len(pattern) <= 100 else f"'{pattern[:100]}…'"
 
@@ -97,8 +118,13 @@ def _cut(pattern: str) -> str:
 def _compiled(pattern: str) -> tuple[_Compiled, _Compiled | None]:
     """What finds a pattern, and what finds its beginnings; kept, since every call brings its patterns anew."""
     found = _compile(pattern)
-    if found is None or found.programsize > _MAX_PROGRAM:
+    if found is None:
         raise invalid(f"options of 'guardrails': {_cut(pattern)} is no RE2 pattern, or too large a one")
+    if found.programsize > _MAX_PROGRAM:
+        raise invalid(
+            f"options of 'guardrails': {_cut(pattern)} takes {found.programsize} instructions of RE2's, "
+            f"and a pattern may take {_MAX_PROGRAM}; repeat less, or name fewer characters"
+        )
     if found.search("") is not None:
         raise invalid(f"options of 'guardrails': {_cut(pattern)} matches where nothing is; make it match something")
     begun = prefixes_of(pattern)

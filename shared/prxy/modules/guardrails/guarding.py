@@ -14,7 +14,7 @@ from prxy.canonical.errors import GuardrailBlocked, InvalidRequest
 from prxy.canonical.request import ChatRequest
 from prxy.canonical.response import ChatResponse
 from prxy.canonical.stream import EventFilter, part_text
-from prxy.modules.guardrails.custom import Pattern
+from prxy.modules.guardrails.custom import Pattern, Patterns
 from prxy.modules.guardrails.incoming import Incoming, counted
 from prxy.modules.guardrails.kinds import Action, Kind
 from prxy.modules.guardrails.output import OutputFilter
@@ -60,7 +60,7 @@ class Guarding:
             _report(call, "answer", sum((counted(self._rules.counting, text) for text in texts), Counter()))
 
     async def _moderate(self, guard: Incoming, call: Call) -> None:
-        if self._moderation is None:
+        if self._moderation is None or not guard.texts:
             return
         flagged = await self._moderator.flagged(guard.texts, self._moderation, call)
         if flagged:
@@ -85,19 +85,21 @@ def _wanted(options: Guardrails.Options) -> Iterator[tuple[Action, Rule]]:
                 detectors=(Profanity(),),
             ),
         )
+    patterns = Patterns()
     for number, each in enumerate(options.custom_patterns, 1):
         if isinstance(each, str):
-            yield Action.BLOCK, _custom_rule(each, None, number)
+            yield Action.BLOCK, _custom_rule(patterns.add(each), None, number)
         else:
-            yield each.action, _custom_rule(each.pattern, each.name, number)
+            yield each.action, _custom_rule(patterns.add(each.pattern), each.name, number)
 
 
-def _custom_rule(pattern: str, name: str | None, number: int) -> Rule:
+def _custom_rule(pattern: Pattern, name: str | None, number: int) -> Rule:
     return Rule(
         label=re.sub(r"[^A-Z0-9]+", "_", (name or "custom").upper()),
         described=f"what the pattern {name or f'no. {number}'} stands for",
         code="guardrail_custom_block",
-        detectors=(Pattern(pattern),),
+        detectors=(pattern,),
+        is_exact=True,
     )
 
 

@@ -13,9 +13,9 @@ from prxy.canonical.parts import Extras, Json
 from prxy.modules.guardrails.json_text import scanned_json
 from prxy.modules.guardrails.placeholders import PLACEHOLDER, Numbered, Redacted
 from prxy.modules.guardrails.rules import Rule, Rules
-from prxy.modules.guardrails.scanning import matches, scanned
+from prxy.modules.guardrails.scanning import matches, refuse_matches, scanned
 
-_NOT_TEXT = frozenset("type id signature authorization authorization_token headers".split())
+_NOT_TEXT = frozenset("type id signature authorization authorization_token".split())
 _ENCRYPTED = "encrypted_"
 _SHORTEST_NUMBER = 10**8
 
@@ -28,6 +28,9 @@ class TextGuard(Protocol):
 
     def text(self, text: str) -> str: ...
     def json(self, text: str) -> str: ...
+    def name(self, text: str) -> None:
+        """Look at the name of a field, which stays as it is: two that became the same would be one."""
+        ...
 
 
 class Incoming:
@@ -39,7 +42,7 @@ class Incoming:
         self.counts: Counter[str] = Counter()
         """Matches of the rules that only count, by their label."""
         self.texts: list[str] = []
-        """All plain texts, as they go on."""
+        """All texts, arguments of tools too, as they go on."""
         self.blocking = rules.blocking
         self.replacing = (*rules.replacing, PLACEHOLDER) if numbered else rules.replacing
         self.rewrites_signed = numbered is not None
@@ -59,13 +62,20 @@ class Incoming:
 
     def text(self, text: str) -> str:
         self._count(text)
-        text = scanned(self, text)
-        self.texts.append(text)
-        return text
+        return self._told(scanned(self, text))
 
     def json(self, text: str) -> str:
         self._count(text)
-        return scanned_json(self, text)
+        return self._told(scanned_json(self, text))
+
+    def name(self, text: str) -> None:
+        self._count(text)
+        refuse_matches(self, text, 0, len(text))
+
+    def _told(self, text: str) -> str:
+        if text:
+            self.texts.append(text)
+        return text
 
     def _count(self, text: str) -> None:
         self.counts.update(counted(self._counting, text))
@@ -85,6 +95,9 @@ class Unrewritten:
         self._incoming.json(text)
         return text
 
+    def name(self, text: str) -> None:
+        self._incoming.name(text)
+
 
 def counted(rules: Sequence[Rule], text: str) -> Counter[str]:
     return Counter(rule.label for _, rule in matches(rules, text, 0, len(text)))
@@ -102,29 +115,45 @@ def each(items: tuple[Item, ...], guarded: Callable[[Item], Item]) -> tuple[Item
     return items if all(one is other for one, other in zip(items, new, strict=True)) else new
 
 
-def guarded_value(value: Json, guard: TextGuard) -> Json:
-    """Decoded JSON: the strings in it but for names, ids and what is encrypted, and numbers long enough for a card."""
+def is_no_text(name: str, value: Json) -> bool:
+    """Whether a field of a block holds a name, an id, a credential, or what is encrypted."""
+    return isinstance(value, str) and (name in _NOT_TEXT or name.startswith(_ENCRYPTED))
+
+
+def is_no_text_of_tool(name: str, value: Json) -> bool:
+    """The same for a tool of the provider, which may bring the headers of another server's requests."""
+    return is_no_text(name, value) or (name == "headers" and isinstance(value, Mapping))
+
+
+def nowhere(name: str, value: Json) -> bool:
+    """Where every name is the client's own."""
+    return False
+
+
+def guarded_value(value: Json, guard: TextGuard, spares: Callable[[str, Json], bool] = is_no_text) -> Json:
+    """Decoded JSON: the strings in it but for the fields that are spared, and numbers long enough for a card."""
     match value:
         case str():
             return guard.text(value)
         case dict() | Mapping():
-            return _guarded_object(value, guard)
+            return _guarded_object(value, guard, spares)
         case list():
-            new = [guarded_value(inner, guard) for inner in value]
+            new = [guarded_value(inner, guard, spares) for inner in value]
             return value if all(one is other for one, other in zip(value, new, strict=True)) else new
-        case int() if value >= _SHORTEST_NUMBER:
-            number = str(value)
+        case int() | float() if abs(value) >= _SHORTEST_NUMBER and value % 1 == 0:
+            number = str(abs(int(value)))
             told = guard.text(number)
             return value if told == number else told
         case _:
             return value
 
 
-def _guarded_object(value: Mapping[str, Json], guard: TextGuard) -> Mapping[str, Json]:
-    new = {
-        name: inner if name in _NOT_TEXT or name.startswith(_ENCRYPTED) else guarded_value(inner, guard)
-        for name, inner in value.items()
-    }
+def _guarded_object(
+    value: Mapping[str, Json], guard: TextGuard, spares: Callable[[str, Json], bool]
+) -> Mapping[str, Json]:
+    for name in value:
+        guard.name(name)
+    new = {name: inner if spares(name, inner) else guarded_value(inner, guard, spares) for name, inner in value.items()}
     return value if all(value[name] is inner for name, inner in new.items()) else new
 
 

@@ -1,11 +1,13 @@
-"""JSON text in which only the strings, and numbers that are none to calculate with, are looked at.
+"""JSON text in which the strings, and numbers that are none to calculate with, are looked at.
 
-What is replaced is written as JSON again; every other character stays as it came, escapes included.
+What is replaced is written as JSON again; every other character stays as it came, escapes included. What stands
+outside strings and is no JSON counts as plain text.
 """
 
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -15,26 +17,33 @@ from prxy.modules.guardrails.scanning import Guard, Piece, Scanner, looked_at, s
 _PIECE = re.compile(
     r"""(?P<plain>[^"\\]+)|(?P<quote>")
     |(?P<cut>\\(?:u(?:[0-9a-fA-F]{0,3}|[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?))?\Z)
-    |(?P<escape>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[^u])""",
+    |(?P<escape>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[^u])
+    |(?P<stray>\\)""",
     re.VERBOSE | re.DOTALL,
 )
-_NUMBER = re.compile(r"([0-9.eE+-]+)")
-_SHORTEST_NUMBER = 9
+_BETWEEN_STRINGS = re.compile(
+    r"""[][{},: \t\r\n]*+
+    (?:(?:-?[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?|true|false|null|NaN|-?Infinity)
+       [ \t\r\n]*+(?:[][{},:][][{},: \t\r\n]*+|\Z))*+""",
+    re.VERBOSE,
+)
+"""Signs, and values with a sign between two of them."""
+_NUMBER = re.compile(r"[0-9.eE+-]{9,}")
 _REPLACEMENT_CHARACTER = "\ufffd"
 
 
 class JsonScanner:
     """JSON text* -> text: outside strings numbers are looked at, inside each string its text is.
 
-    What follows a cut escape, or a number, waits until it is whole.
+    What follows a cut escape waits until it is whole, what stands outside strings until a string begins.
     """
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
         self._rest = ""
         """A cut escape."""
-        self._number = ""
-        """A number that may go on."""
+        self._outside: list[str] = []
+        """What has come since the last string."""
         self._string: _String | None = None
 
     def feed(self, text: str) -> Iterator[str]:
@@ -46,7 +55,7 @@ class JsonScanner:
     def finish(self) -> Iterator[str]:
         if self._string:
             yield from self._string.end()
-        yield from self._end_number()
+        yield self._between()
         yield self._rest
 
     def _tokens(self, text: str) -> Iterator[str]:
@@ -57,34 +66,29 @@ class JsonScanner:
             elif match.lastgroup == "cut":
                 self._rest = token
             elif self._string is None:
-                yield from self._outside(token)
+                self._outside.append(token)
             else:
                 self._string.add(token, is_escape=match.lastgroup == "escape")
 
     def _quote(self) -> Iterator[str]:
         if self._string is None:
-            yield from self._end_number()
+            yield self._between()
             self._string = _String(self._guard)
         else:
             yield from self._string.end()
             self._string = None
         yield '"'
 
-    def _outside(self, text: str) -> Iterator[str]:
-        for position, run in enumerate(_NUMBER.split(text)):
-            if position % 2:
-                self._number += run
-            elif run:
-                yield from self._end_number()
-                yield run
+    def _between(self) -> str:
+        text, self._outside = "".join(self._outside), []
+        if not _BETWEEN_STRINGS.fullmatch(text):
+            return scanned(self._guard, text)
+        return _NUMBER.sub(self._number, text)
 
-    def _end_number(self) -> Iterator[str]:
-        number, self._number = self._number, ""
-        if len(number) >= _SHORTEST_NUMBER:
-            replaced = scanned(self._guard, number)
-            yield number if replaced is number else f'"{_escaped(replaced)}"'
-        elif number:
-            yield number
+    def _number(self, match: re.Match[str]) -> str:
+        number = match.group()
+        replaced = scanned(self._guard, number)
+        return number if replaced is number else f'"{_escaped(replaced)}"'
 
 
 class _String:
@@ -95,13 +99,13 @@ class _String:
         self._scanner: Scanner | None = None
         """None as long as all of the string came at once."""
         self._fresh: list[str] = []
-        self._raws: dict[int, str] = {}
+        self._raws: deque[tuple[int, str]] = deque()
         """Place of a character in the string -> how it was escaped."""
         self._told = self._length = 0
 
     def add(self, raw: str, *, is_escape: bool) -> None:
         if is_escape:
-            self._raws[self._length] = raw
+            self._raws.append((self._length, raw))
             raw = _unescaped(raw)
         self._fresh.append(raw)
         self._length += len(raw)
@@ -122,7 +126,9 @@ class _String:
 
     def _raw(self, piece: Piece) -> str:
         begin, self._told = self._told, self._told + piece.took
-        escapes = [(at, self._raws.pop(at)) for at in [*self._raws] if at < self._told] if self._raws else []
+        escapes: list[tuple[int, str]] = []
+        while self._raws and self._raws[0][0] < self._told:
+            escapes.append(self._raws.popleft())
         if piece.changed:
             return _escaped(piece.text)
         text, at, out = piece.text, begin, []
@@ -148,7 +154,17 @@ def scanned_json(guard: Guard, text: str) -> str:
     """What becomes of a whole JSON text; the very same one where nothing is replaced."""
     scanner = JsonScanner(guard)
     said = "".join(_all(scanner, text))
-    return text if said == text else said
+    if said != text:
+        return said
+    return text if _is_json(text) else scanned(guard, text)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return False
+    return True
 
 
 def _all(scanner: JsonScanner, text: str) -> Iterable[str]:

@@ -39,7 +39,7 @@ from prxy.modules.guardrails.json_text import JsonScanner, scanned_json
 from prxy.modules.guardrails.placeholders import PLACEHOLDER, Numbered, Redacted
 from prxy.modules.guardrails.request import guarded_part
 from prxy.modules.guardrails.rules import Rule, Rules
-from prxy.modules.guardrails.scanning import Scanner, scanned
+from prxy.modules.guardrails.scanning import Scanner, refuse_matches, scanned
 
 
 class Outgoing:
@@ -69,6 +69,9 @@ class Outgoing:
 
     def json(self, text: str) -> str:
         return scanned_json(self, text)
+
+    def name(self, text: str) -> None:
+        refuse_matches(self, text, 0, len(text))
 
 
 class _Lane(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from prxy.modules.guardrails.detector import Span
 from prxy.modules.guardrails.rules import Rule
@@ -29,7 +30,7 @@ class Placeholder:
         return Span(*match.span()) if match else None
 
 
-PLACEHOLDER = Rule(label="TEXT", described="a placeholder", code="", detectors=(Placeholder(),))
+PLACEHOLDER = Rule(label="TEXT", described="a placeholder", code="", detectors=(Placeholder(),), is_exact=True)
 """Replaced as well on the way in, so that whatever looks like a placeholder in an answer has one meaning."""
 
 
@@ -46,12 +47,14 @@ class Numbered:
     def __init__(self) -> None:
         self._placeholders: dict[tuple[str, str], str] = {}
         self._originals: dict[str, str] = {}
+        self._counts: Counter[str] = Counter()
 
     def put(self, rule: Rule, found: str) -> str:
         known = self._placeholders.get((rule.label, found))
         if known is not None:
             return known
-        number = 1 + sum(label == rule.label for label, _ in self._placeholders)
+        self._counts[rule.label] += 1
+        number = self._counts[rule.label]
         placeholder = f"[{rule.label}_{number}]"
         self._placeholders[rule.label, found] = placeholder
         self._originals[placeholder] = found

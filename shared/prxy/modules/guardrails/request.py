@@ -40,6 +40,8 @@ from prxy.modules.guardrails.incoming import (
     each,
     guarded_extras,
     guarded_value,
+    is_no_text_of_tool,
+    nowhere,
     with_changes,
 )
 
@@ -78,7 +80,7 @@ def _optional(text: str | None, guarded: Callable[[str], str]) -> str | None:
 
 def _value_at(place: str, value: object, guard: Incoming) -> object:
     guard.place = place
-    return guarded_value(value, guard)
+    return guarded_value(value, guard, nowhere)
 
 
 def _extras_at(place: str, request: ChatRequest, guard: Incoming) -> object:
@@ -150,7 +152,7 @@ def _tool(tool: Tool, guard: Incoming) -> Tool:
             return with_changes(
                 tool,
                 description=_optional(tool.description, guard.text),
-                parameters=guarded_value(tool.parameters, guard),
+                parameters=guarded_value(tool.parameters, guard, nowhere),
                 extras=guarded_extras(tool.extras, guard),
             )
         case FreeformTool():
@@ -161,7 +163,7 @@ def _tool(tool: Tool, guard: Incoming) -> Tool:
                 extras=guarded_extras(tool.extras, guard),
             )
         case HostedTool():
-            return with_changes(tool, value=guarded_value(tool.value, guard))
+            return with_changes(tool, value=guarded_value(tool.value, guard, is_no_text_of_tool))
         case _:
             assert_never(tool)
 
@@ -171,6 +173,6 @@ def _output(output: OutputFormat, guard: Incoming) -> OutputFormat:
     return with_changes(
         output,
         description=_optional(output.description, guard.text),
-        schema=guarded_value(output.schema, guard),
+        schema=guarded_value(output.schema, guard, nowhere),
         extras=guarded_extras(output.extras, guard),
     )

@@ -21,6 +21,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     code: str
     """Of the error where it blocks."""
     detectors: tuple[Detector, ...]
+    is_exact: bool = False
+    """Whether the text is read as it is written; otherwise as it is meant, whatever spaces and dashes it has."""
 
 
 class Rules(Struct, frozen=True, kw_only=True):

@@ -11,6 +11,13 @@ from prxy.modules.guardrails.rules import Rule
 _SOON = 512
 """Characters that may wait and still be looked at whenever some more have come; behind that, when an eighth has."""
 
+_MEANT = {
+    **dict.fromkeys((0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), " "),
+    **dict.fromkeys((*range(0x2010, 0x2016), 0x2212), "-"),
+    **{wide: chr(wide - 0xFEE0) for wide in range(0xFF01, 0xFF5F)},
+}
+"""Spaces of any width, dashes, and full-width characters: one for one, so that places stay the same."""
+
 
 class Piece(NamedTuple):
     """A stretch of a text: kept as it is, or replaced."""
@@ -37,9 +44,14 @@ class Guard(Protocol):
         ...
 
 
+def _as_meant(text: str) -> str:
+    return text if text.isascii() else text.translate(_MEANT)
+
+
 def matches(rules: Sequence[Rule], text: str, start: int, until: int) -> Iterator[tuple[Span, Rule]]:
     """The matches that begin before `until`: the first one, the longest of those at one place, and on behind it."""
-    waiting = list(_first_matches(rules, text, start))
+    meant = _as_meant(text)
+    waiting = list(_first_matches(rules, text, meant, start))
     while len(waiting) > 1:
         first, rule, _ = min(waiting, key=_place)
         if first.start >= until:
@@ -48,23 +60,29 @@ def matches(rules: Sequence[Rule], text: str, start: int, until: int) -> Iterato
         waiting = [
             (span, rule, detector)
             for old, rule, detector in waiting
-            if (span := old if old.start >= first.end else detector.find(text, first.end)) is not None
+            if (span := old if old.start >= first.end else detector.find(_read(rule, text, meant), first.end))
+            is not None
         ]
     for span, rule, detector in waiting:
         last: Span | None = span
         while last is not None and last.start < until:
             yield last, rule
-            last = detector.find(text, last.end)
+            last = detector.find(_read(rule, text, meant), last.end)
 
 
-def _first_matches(rules: Sequence[Rule], text: str, start: int) -> Iterator[tuple[Span, Rule, Detector]]:
-    gates: dict[Callable[[str, int], bool], bool] = {}
+def _read(rule: Rule, text: str, meant: str) -> str:
+    return text if rule.is_exact else meant
+
+
+def _first_matches(rules: Sequence[Rule], text: str, meant: str, start: int) -> Iterator[tuple[Span, Rule, Detector]]:
+    gates: dict[tuple[Callable[[str, int], bool], bool], bool] = {}
     for rule in rules:
+        read = _read(rule, text, meant)
         for detector in rule.detectors:
-            gate = detector.gate
+            gate = detector.gate, rule.is_exact
             if gate not in gates:
-                gates[gate] = gate(text, start)
-            if gates[gate] and (span := detector.find(text, start)) is not None:
+                gates[gate] = detector.gate(read, start)
+            if gates[gate] and (span := detector.find(read, start)) is not None:
                 yield span, rule, detector
 
 
@@ -74,9 +92,11 @@ def _place(found: tuple[Span, Rule, Detector]) -> tuple[int, int]:
 
 def refuse_matches(guard: Guard, text: str, start: int, until: int) -> None:
     """Raises what the guard refuses, where a match begins before `until`."""
+    meant = _as_meant(text)
     for rule in guard.blocking:
+        read = _read(rule, text, meant)
         for detector in rule.detectors:
-            span = detector.find(text, start) if detector.gate(text, start) else None
+            span = detector.find(read, start) if detector.gate(read, start) else None
             if span is not None and span.start < until:
                 raise guard.refuse(rule)
 
@@ -115,8 +135,8 @@ class Scanner:
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
-        detectors = [each for rule in (*guard.blocking, *guard.replacing) for each in rule.detectors]
-        self._opens = [*dict.fromkeys(each.open_from for each in detectors)]
+        rules = (*guard.blocking, *guard.replacing)
+        self._opens = [*dict.fromkeys((each.open_from, rule.is_exact) for rule in rules for each in rule.detectors)]
         self._text = ""
         """What waits, and before it as much of the rest as decides what it is."""
         self._at = 0
@@ -129,9 +149,13 @@ class Scanner:
         fresh, waits = len(self._text) - self._seen, len(self._text) - self._at
         if waits > _SOON and fresh * 8 < waits:
             return ()
-        until = min([open_from(self._text) for open_from in self._opens], default=len(self._text))
+        until = self._open_from()
         self._seen = len(self._text)
         return self._take(until) if until > self._at else ()
+
+    def _open_from(self) -> int:
+        text, meant = self._text, _as_meant(self._text)
+        return min([opens(text if is_exact else meant) for opens, is_exact in self._opens], default=len(text))
 
     def finish(self) -> Iterable[Piece]:
         return self._take(len(self._text))
