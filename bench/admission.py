@@ -30,7 +30,7 @@ from prxy.store.key_text import generate, hashed
 from prxy.store.keys import DynamoKeyAdministration
 from prxy.store.ledger import DynamoLedger
 from prxy.store.operations import Answer, CalledTable, Caller
-from prxy.store.records import ApiKey, Claim, Limits
+from prxy.store.records import ApiKey, Claim, Limits, Tokens, Use
 from prxy.store.schema import TABLE
 from prxy.store.table import Table
 from prxy.wiring import local_app, wire
@@ -45,6 +45,16 @@ _CREDENTIALS = Credentials(access_key="AKIDEXAMPLE", secret_key="wJalrXUtnFEMI/K
 _USD = 1_000_000_000
 _LIMITS = Limits(per_day_nano=50 * _USD, per_month_nano=1000 * _USD, requests_per_minute=10_000, concurrency=256)
 _HELD_NANO, _SPENT_NANO = 23_456_700, 4_567_890
+_USE = Use(
+    request_id="0f4c2c52-3f0b-4a53-9d43-6f2f5f5f1e10",
+    provider="openai",
+    model="gpt-4o-mini",
+    answered="gpt-4o-mini-2024-07-18",
+    tokens=Tokens(1_234, 1_024, 0, 456, 0),
+    first_byte_ms=812,
+    lasted_ms=4_321,
+)
+"""What a settlement tells of its call, in the item from then on."""
 _STANDING = 4
 """Holds of other calls in the item while CPU is measured."""
 _PATIENCE = 30.0
@@ -122,7 +132,7 @@ async def _round(ledger: DynamoLedger, key: ApiKey, pairs: int) -> Writes:
         began_ns = time.process_time_ns()
         hold = await ledger.reserve(key, claim)
         reserved_ns = time.process_time_ns()
-        await ledger.settle(hold, _SPENT_NANO)
+        await ledger.settle(hold, _SPENT_NANO, _USE)
         settling_ns += time.process_time_ns() - reserved_ns
         reserving_ns += reserved_ns - began_ns
     return Writes(reserve_us=reserving_ns / pairs / 1000, settle_us=settling_ns / pairs / 1000)
@@ -271,11 +281,11 @@ async def crowds(most: int) -> Sequence[Crowd]:
     ledger = DynamoLedger(written)
     key, _ = await _new_key(written)
     for ago_s in _HISTORY_S:
-        await ledger.settle(await ledger.reserve(key, _claim(_NOW - ago_s)), _SPENT_NANO)
+        await ledger.settle(await ledger.reserve(key, _claim(_NOW - ago_s)), _SPENT_NANO, _USE)
     found: list[Crowd] = []
     for holds in range(1, most + 1):
         caller.units = caller.largest_bytes = 0
-        await ledger.settle(await ledger.reserve(key, _claim(_NOW)), _SPENT_NANO)
+        await ledger.settle(await ledger.reserve(key, _claim(_NOW)), _SPENT_NANO, _USE)
         found.append(Crowd(holds=holds, item_bytes=caller.largest_bytes, units=caller.units))
         await ledger.reserve(key, _claim(_NOW))
     return found

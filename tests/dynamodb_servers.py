@@ -42,6 +42,8 @@ class Kind:
     stamp: Path | None = None
     """The file that says that it is installed."""
     install: str = ""
+    transacts: bool = True
+    """Whether it knows transactions."""
     tells_the_item: bool = True
     """Whether a failed condition comes with the item as it stands (ReturnValuesOnConditionCheckFailure)."""
 
@@ -51,6 +53,7 @@ class Server:
     name: str
     url: str
     tells_the_item: bool
+    transacts: bool
 
 
 _DYNALITE, _LOCAL = STORES / "node_modules", STORES / "dynamodb-local"
@@ -65,6 +68,7 @@ KINDS: Mapping[str, Kind] = {
         stamp=_DYNALITE / "stores.stamp",
         install="make test-stores",
         tells_the_item=False,
+        transacts=False,
     ),
     "dynamodb-local": Kind(
         command=(
@@ -86,7 +90,7 @@ def running(name: str) -> Server:
     """The server of that name, one per session. Skips the test where it is not installed."""
     kind = KINDS[name]
     url = _start(name, kind) if kind.command else embedded_url()
-    return Server(name=name, url=url, tells_the_item=kind.tells_the_item)
+    return Server(name=name, url=url, tells_the_item=kind.tells_the_item, transacts=kind.transacts)
 
 
 async def create(table: Table) -> None:

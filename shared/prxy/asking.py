@@ -26,8 +26,8 @@ from prxy.canonical.errors import (
 )
 from prxy.canonical.events import StreamError
 from prxy.gateway import Gateway, Plan
-from prxy.known_models import target_of
-from prxy.money.payment import Payment, admit, left_nano, worst_case
+from prxy.known_models import open_target
+from prxy.money.payment import Ending, Payment, admit, left_nano, worst_case
 from prxy.pipeline.base import Call, Tried
 from prxy.planning import Means, make_plan
 from prxy.providers.base import signed
@@ -35,7 +35,7 @@ from prxy.providers.calling import Attempts, call_provider
 from prxy.providers.errors import error_from_reply
 from prxy.providers.transport import HttpRequest
 from prxy.routing import Target, tongue
-from prxy.store.records import NO_LIMITS, Claim, Limits
+from prxy.store.records import NO_LIMITS, Claim, Limits, Use
 from prxy.upstream import Batch, read_stream, read_whole
 
 FITTINGS = 3
@@ -54,6 +54,7 @@ class Asking:
         self._ends_at = self._clock() + seconds
         self._payments: list[Payment] = []
         self._turn = 0
+        self._admissions = 0
 
     async def begin(self) -> None:
         """Get ready to ask the first target that can be asked.
@@ -64,7 +65,7 @@ class Asking:
         while self._waiting:
             try:
                 self.plan, payment = await self._admitted(self._waiting.pop(0))
-            except (CostLimitExceeded, InvalidRequest, NotFound, NotPermitted) as error:
+            except (CostLimitExceeded, InvalidRequest, NotFound, NotPermitted, ProviderKeyUnavailable) as error:
                 refusal = refusal or error
             else:
                 self._payments.append(payment)
@@ -114,7 +115,7 @@ class Asking:
             return False
         failed, tried = self.payment, Tried(target=self.plan.target.name, error=error)
         if failed.open:
-            await failed.settle(None)
+            await failed.settle(None, Ending(error=error))
         try:
             await self.begin()
         except GatewayError:
@@ -127,7 +128,7 @@ class Asking:
 
     async def _admitted(self, model: str) -> tuple[Plan, Payment]:
         call, gateway = self._call, self._gateway
-        target = target_of(model, call, gateway.providers)
+        target = await open_target(model, call, gateway.providers, gateway.provider_keys)
         asked = self._asked()
         means = Means(self._left_s(), call.limits.under(asked).least_nano)
         refusal: CostLimitExceeded | None = None
@@ -137,7 +138,9 @@ class Asking:
             if refusal is not None and means.nano_usd is not None and amount > means.nano_usd:
                 break
             try:
-                return plan, await admit(gateway.ledger, call.key, self._claim(amount, asked), plan.card)
+                return plan, await admit(
+                    gateway.ledger, call.key, self._claim(amount, asked), plan.card, self._use(plan)
+                )
             except CostLimitExceeded as error:
                 refusal = error
                 if plan.chosen_output_limit is None:
@@ -172,26 +175,37 @@ class Asking:
             again=bool(self._payments),
         )
 
+    def _use(self, plan: Plan) -> Use:
+        """A call counts once, however many are asked for it."""
+        call, target = self._call, plan.target
+        return Use(
+            request_id=call.id,
+            provider=target.provider.row.name,
+            model=target.model,
+            asked=call.request.model,
+            calls=0 if self._payments else 1,
+        )
+
     async def _ask(self) -> AsyncGenerator[Batch, None]:
         """Send the request and give the events of the reply. Raises what went wrong before the reply began."""
         plan, payment = self.plan, self.payment
         target = plan.target
         try:
             http = await signed(target.provider, self._in_its_share(plan.http), target.credential)
-        except GatewayError:
-            await payment.release()
+        except GatewayError as error:
+            await payment.release(error)
             raise
         try:
             way_out = self._gateway.way_out(target.provider, self._call.egress)
             reply = await call_provider(way_out, http, self._attempts)
-        except (ProviderConnectionFailed, NotPermitted):
-            await payment.release()
+        except (ProviderConnectionFailed, NotPermitted) as error:
+            await payment.release(error)
             raise
         try:
             if reply.status >= 300:
-                error = await error_from_reply(reply, target.provider.row.name, plan.format, target.credential)
-                await payment.release()
-                raise error
+                refusal = await error_from_reply(reply, target.provider.row.name, plan.format, target.credential)
+                await payment.release(refusal)
+                raise refusal
             streamed = plan.format.framing.media_type in reply.headers.get("content-type", "").lower()
             async for batch in read_stream(reply, plan.format) if streamed else read_whole(reply, plan.format):
                 yield batch

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from prxy.providers import PROVIDERS
 from prxy.providers.auth import none_needed
 from prxy.providers.aws.credentials import ContainerCredentials, CredentialSource, FixedCredentials
+from prxy.providers.aws.kms import KmsCipher
 from prxy.providers.aws.secrets import SecretKey, vault_of
+from prxy.providers.aws.signing import RequestSigner
 from prxy.providers.aws.sigv4 import Credentials
 from prxy.providers.transport import Transport
-from prxy.settings import AwsSettings, ConfigurationError
+from prxy.settings import AwsSettings, ConfigurationError, Settings
 
 
 def operator_credentials(aws: AwsSettings, transport: Transport) -> CredentialSource | None:
@@ -29,6 +33,22 @@ def required(found: CredentialSource | None) -> CredentialSource:
             "(any words will do where AWS_ENDPOINT_URL_DYNAMODB names a local store)."
         )
     return found
+
+
+def kms_cipher(settings: Settings, credentials: CredentialSource | None, to_aws: Transport) -> KmsCipher | None:
+    """What seals the provider keys of tenants, in the region of its key; None where none is named."""
+    key, aws = settings.provider_keys_kms_key, settings.aws
+    if key is None:
+        return None
+    if credentials is None:
+        raise ConfigurationError("PRXY_PROVIDER_KEYS_KMS_KEY needs AWS credentials: set AWS_ACCESS_KEY_ID.")
+    region = key.split(":")[3] if re.match(r"arn:[^:]+:kms:[^:]+:", key) else aws.region
+    return KmsCipher(
+        key_id=key,
+        url=(aws.kms_url or f"https://kms.{region}.amazonaws.com").rstrip("/") + "/",
+        transport=to_aws,
+        signer=RequestSigner("kms", region, credentials),
+    )
 
 
 def secret_key(name: str, arn: str, credentials: CredentialSource, to_aws: Transport) -> SecretKey:

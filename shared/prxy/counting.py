@@ -17,6 +17,7 @@ from prxy.canonical.parts import Inline, Wire
 from prxy.canonical.request import ChatRequest
 from prxy.canonical.response import ChatResponse
 from prxy.gateway import Gateway, Plan
+from prxy.known_models import open_target
 from prxy.money.bound import media_of
 from prxy.money.payment import admit
 from prxy.pipeline.base import Call, Step
@@ -24,7 +25,7 @@ from prxy.planning import Means, make_plan
 from prxy.providers.base import Speaks, signed
 from prxy.providers.calling import call_provider
 from prxy.providers.errors import attributed, error_from_reply
-from prxy.routing import Target, route, tongue
+from prxy.routing import Target, tongue
 from prxy.store.records import Claim, Hold
 from prxy.upstream import decode_object
 
@@ -58,7 +59,7 @@ async def count(call: Call, steps: Sequence[Step], gateway: Gateway, deadline_s:
     guarded = await gateway.pipelines.run_guards(steps).before(call)
     goes_out = not isinstance(guarded, ChatResponse)
     call = call if isinstance(guarded, ChatResponse) else guarded
-    target = route(call.request.model, gateway.providers, call.provider_key)
+    target = await open_target(call.request.model, call, gateway.providers, gateway.provider_keys)
     counter = _counter(target.provider.row.speaks, call.request.format) if goes_out else None
     plan = await _plan(call, target, counter, gateway, deadline_s)
     if counter is None:

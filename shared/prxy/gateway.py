@@ -16,7 +16,7 @@ from prxy.providers.base import ConfiguredProvider
 from prxy.providers.egress import ConfinedTransport
 from prxy.providers.transport import Deadlines, HttpRequest, Transport
 from prxy.routing import Target
-from prxy.store.ports import Idempotency, Keys, Ledger, ReasoningMemory, Tenants
+from prxy.store.ports import Idempotency, Keys, Ledger, ProviderKeys, ReasoningMemory, Tenants
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,7 @@ class Gateway:
     catalog: Catalog
     keys: Keys
     tenants: Tenants
+    provider_keys: ProviderKeys
     ledger: Ledger
     memory: ReasoningMemory
     idempotency: Idempotency

@@ -1,13 +1,14 @@
-"""What nobody's call does: dead holds of accounts that are idle become charges that are shown as unconfirmed."""
+"""What nobody's call does: uses are added up as the stream tells them, and dead holds of idle accounts are charged."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from prxy.canonical.errors import NotFound
-from prxy.store.ports import KeyAdministration, Sweeper, TenantAdministration
+from prxy.canonical.parts import Json
+from prxy.store.ports import KeyAdministration, Sweeper, TenantAdministration, UseKeeper
 
 AT_ONCE = 16
 """Accounts that are read side by side."""
@@ -19,6 +20,8 @@ class Housekeeping:
     tenants: TenantAdministration
     of_keys: Sweeper
     of_tenants: Sweeper
+    use: UseKeeper
+    """Reads what the stream of the table tells."""
     clock: Callable[[], float]
     """Epoch seconds."""
 
@@ -32,6 +35,25 @@ class Housekeeping:
                 _each(self.of_tenants, (tenant.id for tenant in tenants), now, limit),
             )
         )
+
+    async def answer(self, event: object) -> dict[str, Json]:
+        """Of Lambda: what the stream tells is kept, anything else means that it is time to sweep.
+
+        Where something could not be kept, the stream tells everything from there on again:
+        https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html (as of 2026-11-22).
+        """
+        match event:
+            case {"Records": [*records]}:
+                waiting = await self.use.keep(records)
+                failures = [{"itemIdentifier": _sequence_number(records[at])} for at in waiting[:1]]
+                return {"batchItemFailures": failures}
+            case _:
+                return {"forfeited": await self.sweep()}
+
+
+def _sequence_number(record: Json) -> Json:
+    assert isinstance(record, Mapping), "only what was understood can wait"
+    return record["dynamodb"]["SequenceNumber"]
 
 
 async def _each(sweeper: Sweeper, ids: Iterable[str], now: int, limit: asyncio.Semaphore) -> int:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from msgspec import structs
+
 from prxy.canonical.errors import GatewayError
 from prxy.catalog import Catalog, ModelCard
 from prxy.formats.base import Format
 from prxy.pipeline.base import Ability, Call, Facts, Models
 from prxy.providers.base import ConfiguredProvider
 from prxy.routing import Target, locate, may_call, not_allowed, route, tongue
+from prxy.store.ports import ProviderKeys
 
 
 class KnownModels(Models):
@@ -57,4 +60,17 @@ def target_of(model: str, call: Call, providers: Mapping[str, ConfiguredProvider
     if not may_call(model, call.key.models, providers):
         raise not_allowed(model)
     own = locate(model, providers)[0] is locate(call.request.model, providers)[0]
-    return route(model, providers, call.provider_key if own else None)
+    return route(model, providers, call.provider_key if own else None, call.stored)
+
+
+async def open_target(
+    model: str, call: Call, providers: Mapping[str, ConfiguredProvider], keys: ProviderKeys
+) -> Target:
+    """As `target_of`, with the tenant's stored key opened where it is the one to use.
+
+    Raises ProviderKeyUnavailable where that cannot be done: no other key is used in its place.
+    """
+    target = target_of(model, call, providers)
+    if target.sealed is None:
+        return target
+    return structs.replace(target, credential=await keys.unseal(target.sealed), sealed=None)

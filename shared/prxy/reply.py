@@ -19,7 +19,7 @@ from prxy.canonical.stream import Fold
 from prxy.gateway import Gateway, Plan
 from prxy.idempotency import Attempt
 from prxy.money.meter import Meter
-from prxy.money.payment import Payment
+from prxy.money.payment import Ending, Payment
 from prxy.pipeline.base import Call, Outcome
 from prxy.pipeline.runner import Run
 from prxy.providers.errors import attributed
@@ -56,6 +56,8 @@ class Reply:
         """Name of the module that answered in the provider's place."""
         self.model = self.plan.target.model if self.plan else call.request.model
         """What answers, as the provider reports it once it has begun."""
+        self._answered: str | None = None
+        """The same, None until then."""
         self.saved: Saved | None = None
         """What a module's answer spared, None where a provider was asked."""
         self.attempt: Attempt | None = None
@@ -174,7 +176,7 @@ class Reply:
         else:
             self._fold.add(event)
             if isinstance(event, StreamStart):
-                self.model = event.model or self.model
+                self.model = self._answered = event.model or self.model
         return event
 
     async def _conclude(self) -> None:
@@ -190,10 +192,11 @@ class Reply:
     async def _settled(self) -> ChatResponse | None:
         """Settle, keep what must come back, run the after-hooks. The whole answer, None where there is none."""
         whole = self._fold.complete and self.error is None
+        error = None if whole else self.error or ProviderStreamInterrupted("The call was given up before its end.")
         if self.payment:
-            await self.payment.settle(self._meter.usage if whole or self._ended or self._fold.billable else None)
-        if not whole:
-            error = self.error or ProviderStreamInterrupted("The call was given up before its end.")
+            metered = whole or self._ended or self._fold.billable
+            await self.payment.settle(self._meter.usage if metered else None, self._ending(error))
+        if error is not None:
             await self._run.after(self._outcome(None, error))
             return None
         self.response = response = self._fold.response
@@ -201,6 +204,11 @@ class Reply:
             await remember(response, self.call.key.tenant, self._gateway.memory)
         await self._run.after(self._outcome(response, None))
         return response
+
+    def _ending(self, error: GatewayError | None) -> Ending:
+        return Ending(
+            error=error, answered=self._answered, first_byte_s=self.first_byte_s, modules=tuple(self._run.spent_s)
+        )
 
     def _outcome(self, response: ChatResponse | None, error: GatewayError | None) -> Outcome:
         asking = self.asking

@@ -10,6 +10,7 @@ from msgspec import Struct
 from prxy.canonical.errors import InvalidRequest, NotFound, NotPermitted
 from prxy.catalog import ModelCard
 from prxy.providers.base import ConfiguredProvider, Speaks
+from prxy.store.records import ProviderKey
 
 BY_NAME: tuple[tuple[str, str], ...] = (
     ("claude-*", "anthropic"),
@@ -39,22 +40,32 @@ class Target(Struct, frozen=True, kw_only=True):
     """As the provider knows it."""
     credential: str | None
     """The provider key of this call; None where the provider needs none."""
+    sealed: ProviderKey | None = None
+    """The tenant's stored key, in place of `credential` until it is opened."""
 
     @property
     def name(self) -> str:
         return f"{self.provider.row.name}/{self.model}"
 
 
-def route(model: str, providers: Mapping[str, ConfiguredProvider], provider_key: str | None) -> Target:
+def route(
+    model: str,
+    providers: Mapping[str, ConfiguredProvider],
+    provider_key: str | None,
+    stored: Mapping[str, ProviderKey],
+) -> Target:
     """The target that a model name points at. No name ever changes a host.
+
+    Its key is the caller's own, else the tenant's of `stored` for that provider, else the operator's.
 
     Raises NotFound (model_not_found) and InvalidRequest (provider_not_configured).
     """
     provider, name = locate(model, providers)
-    credential = provider_key or provider.key
-    if not provider.base_url or (credential is None and not provider.usable):
+    sealed = None if provider_key else stored.get(provider.row.name)
+    credential = provider_key or (provider.key if sealed is None else None)
+    if not provider.base_url or (credential is None and sealed is None and not provider.usable):
         raise not_configured(provider.row.name)
-    return Target(provider=provider, model=name, credential=credential)
+    return Target(provider=provider, model=name, credential=credential, sealed=sealed)
 
 
 def locate(model: str, providers: Mapping[str, ConfiguredProvider]) -> tuple[ConfiguredProvider, str]:

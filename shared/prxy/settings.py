@@ -26,6 +26,7 @@ VARIABLES: Mapping[str, str] = {
     "PRXY_PROVIDERS": "more OpenAI-compatible providers: name=https://host/v1, comma-separated; keys in <NAME>_API_KEY",
     "PRXY_EMBEDDING_MODEL": "model that semantic-cache compares by: provider/model or local/name",
     "PRXY_VECTOR_BUCKET": "bucket of Amazon S3 Vectors for semantic-cache, in place of the table",
+    "PRXY_PROVIDER_KEYS_KMS_KEY": "KMS key that seals the provider keys of tenants: ARN, id or alias",
     "PRXY_TRANSPORT": "lean (default) or httpx, which honours HTTPS_PROXY",
     "PRXY_METRICS_NAMESPACE": "CloudWatch namespace of the metrics that are written to stdout",
     "OTEL_EXPORTER_OTLP_ENDPOINT": "collector that gets spans of each call, as OTLP over HTTP in JSON",
@@ -37,6 +38,7 @@ VARIABLES: Mapping[str, str] = {
     "AWS_ENDPOINT_URL_DYNAMODB": "another address for DynamoDB",
     "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": "another address for Bedrock",
     "AWS_ENDPOINT_URL_S3VECTORS": "another address for Amazon S3 Vectors",
+    "AWS_ENDPOINT_URL_KMS": "another address for KMS",
     "AWS_BEARER_TOKEN_BEDROCK": "Bedrock API key, in place of a signature",
     "AWS_ACCESS_KEY_ID": "credentials for the table and Bedrock",
     "AWS_SECRET_ACCESS_KEY": "credentials for the table and Bedrock",
@@ -64,6 +66,7 @@ class AwsSettings:
     dynamodb_url: str | None = None
     bedrock_url: str | None = None
     s3vectors_url: str | None = None
+    kms_url: str | None = None
     bedrock_key: str | None = None
     access_key_id: str | None = None
     secret_access_key: str | None = None
@@ -83,6 +86,8 @@ class Settings:
     transport: str = "lean"
     embedding_model: str = EMBEDDING_MODEL
     vector_bucket: str | None = None
+    provider_keys_kms_key: str | None = None
+    """None: tenants' provider keys are neither stored nor looked for."""
     metrics_namespace: str | None = None
     otlp_endpoint: str | None = None
     otlp_headers: Mapping[str, str] = field(default_factory=dict)
@@ -124,6 +129,7 @@ def read_settings(environ: Mapping[str, str], providers: Collection[str] = ()) -
         transport=_word(env, "PRXY_TRANSPORT", "lean", "httpx"),
         embedding_model=env.get("PRXY_EMBEDDING_MODEL", EMBEDDING_MODEL),
         vector_bucket=env.get("PRXY_VECTOR_BUCKET"),
+        provider_keys_kms_key=env.get("PRXY_PROVIDER_KEYS_KMS_KEY"),
         metrics_namespace=_matching(env, "PRXY_METRICS_NAMESPACE", _NAMESPACE, "1 to 255 of A-Z a-z 0-9 . - _ / # :"),
         otlp_endpoint=_matching(env, "OTEL_EXPORTER_OTLP_ENDPOINT", _HTTP_URL, "an http or https URL"),
         otlp_headers=_otlp_headers(env),
@@ -142,6 +148,7 @@ def _aws(env: Mapping[str, str]) -> AwsSettings:
         region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or "us-east-1",
         dynamodb_url=env.get("AWS_ENDPOINT_URL_DYNAMODB"),
         bedrock_url=env.get("AWS_ENDPOINT_URL_BEDROCK_RUNTIME"),
+        kms_url=env.get("AWS_ENDPOINT_URL_KMS"),
         s3vectors_url=env.get("AWS_ENDPOINT_URL_S3VECTORS"),
         bedrock_key=(env.get("AWS_BEARER_TOKEN_BEDROCK") or "").strip() or None,
         access_key_id=env.get("AWS_ACCESS_KEY_ID"),

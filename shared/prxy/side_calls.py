@@ -14,7 +14,7 @@ import msgspec
 from prxy.canonical.errors import InvalidRequest, NotPermitted, ProviderBadResponse, ProviderConnectionFailed
 from prxy.canonical.response import Usage
 from prxy.catalog import Catalog, ModelCard
-from prxy.known_models import target_of
+from prxy.known_models import open_target
 from prxy.money.bound import CALL_TOKENS
 from prxy.money.payment import Payment, admit
 from prxy.money.prices import nano_from_pico
@@ -25,8 +25,8 @@ from prxy.providers.egress import ConfinedTransport
 from prxy.providers.errors import error_from_reply
 from prxy.providers.transport import Deadlines, HttpRequest, Transport
 from prxy.routing import Target
-from prxy.store.ports import Ledger
-from prxy.store.records import Claim
+from prxy.store.ports import Ledger, ProviderKeys
+from prxy.store.records import Claim, Use
 
 TransportOf = Callable[[ConfiguredProvider], Transport]
 Answer = TypeVar("Answer")
@@ -55,6 +55,7 @@ class SideCalls:
     providers: Mapping[str, ConfiguredProvider]
     catalog: Catalog
     ledger: Ledger
+    provider_keys: ProviderKeys
     transport_of: TransportOf
     deadlines: Deadlines
 
@@ -63,11 +64,12 @@ class SideCalls:
 
         Raises GatewayError.
         """
-        target = target_of(question.model, call, self.providers)
+        target = await open_target(question.model, call, self.providers, self.provider_keys)
         card = self.catalog.card(target.provider.row.name, target.model)
         http = self._request(question, target)
         most = 0 if question.free else _most_nano(card, http.body)
-        payment = await admit(self.ledger, call.key, _claim(question, call, most), card)
+        use = Use(request_id=call.id, provider=target.provider.row.name, model=target.model, calls=0)
+        payment = await admit(self.ledger, call.key, _claim(question, call, most), card, use)
         try:
             answer = await self._asked(http, question, target, payment, call)
             await payment.settle(question.usage(answer))
@@ -96,14 +98,14 @@ class SideCalls:
         try:
             request = await signed(target.provider, http, target.credential)
             reply = await call_provider(way_out, request, Attempts(retries_left=0))
-        except (ProviderConnectionFailed, NotPermitted):
-            await payment.release()
+        except (ProviderConnectionFailed, NotPermitted) as refusal:
+            await payment.release(refusal)
             raise
         try:
             if reply.status >= 300:
                 wire = _speaks(target.provider, question.path).format
                 error = await error_from_reply(reply, target.provider.row.name, wire, target.credential)
-                await payment.release()
+                await payment.release(error)
                 raise error
             return question.decode(await reply.read())
         except msgspec.DecodeError as error:

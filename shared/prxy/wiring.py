@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -14,7 +14,9 @@ from typing import NamedTuple
 from prxy.api.app import create_app
 from prxy.api.http import App
 from prxy.api.routes import RENDER_ERROR, ROUTES
-from prxy.aws_access import operator_credentials, required, secret_key
+from prxy.aws_access import kms_cipher, operator_credentials, required, secret_key
+from prxy.call_record import Journal
+from prxy.canonical.parts import Json
 from prxy.catalog import Catalog
 from prxy.control import ControlPlane
 from prxy.embeddings import GatewayEmbeddings
@@ -39,6 +41,7 @@ from prxy.providers.transport import Transport
 from prxy.settings import ConfigurationError, Settings, from_environment
 from prxy.side_calls import SideCalls, TransportOf
 from prxy.store.accounts import DynamoKeys, DynamoTenants
+from prxy.store.audit import DynamoAuditTrail
 from prxy.store.breakers import DynamoBreakers
 from prxy.store.cache import DynamoResponseCache
 from prxy.store.dynamodb import Address, make_table
@@ -46,13 +49,15 @@ from prxy.store.idempotency import DynamoIdempotency
 from prxy.store.keys import DynamoKeyAdministration
 from prxy.store.learning import DynamoLessons, OwnLatencies
 from prxy.store.ledger import DynamoLedger
-from prxy.store.ports import VectorStore
+from prxy.store.ports import KeyCipher, VectorStore
+from prxy.store.provider_keys import provider_keys_over
 from prxy.store.reasoning import DynamoReasoningMemory
 from prxy.store.s3_vectors import Bucket, S3Vectors
 from prxy.store.schema import tenant_at
 from prxy.store.sharing import SharedLedger
 from prxy.store.table import Table
 from prxy.store.tenants import DynamoTenantAdministration
+from prxy.store.usage import DynamoUsage
 from prxy.store.vectors import DynamoVectors
 from prxy.telemetry import journal_of
 
@@ -78,47 +83,61 @@ class Planes:
             await transport.aclose()
 
 
-def wire(settings: Settings, store_credentials: Credentials | None = None, ways: WaysOut | None = None) -> Planes:
-    """Put everything together. Opens no connection. Raises ConfigurationError.
+def wire(
+    settings: Settings,
+    store_credentials: Credentials | None = None,
+    ways: WaysOut | None = None,
+    cipher: KeyCipher | None = None,
+) -> Planes:
+    """Put everything together. Opens no connection. Raises ConfigurationError. `cipher` takes the place of KMS.
 
     `store_credentials`: those of an embedded store, which are nobody's at AWS. `ways`: for whoever watches what leaves.
     """
     to_store, to_providers = ways or WaysOut(LeanTransport(), _provider_transport(settings))
     credentials = operator_credentials(settings.aws, to_store)
-    for_table = FixedCredentials(store_credentials) if store_credentials else required(credentials)
-    table = _table(settings, to_store, for_table)
-    stores = _Stores(table)
+    table = _table(settings, to_store, store_credentials, credentials)
+    stores = _Stores(table, cipher or kms_cipher(settings, credentials, to_store))
     catalog, providers = Catalog(), _providers(settings, credentials, to_store)
-    transport_of = _transport_of(to_providers)
     side_calls = SideCalls(
         providers=providers,
         catalog=catalog,
         ledger=stores.ledger,
-        transport_of=transport_of,
+        provider_keys=stores.provider_keys,
+        transport_of=_transport_of(to_providers),
         deadlines=settings.deadlines,
     )
     ports = _ports(settings, table, side_calls, _vectors(settings, table, to_store, credentials))
     pipelines = Pipelines(AvailableModules(MODULES), ports, settings.pipeline)
-    gateway = Gateway(
-        pipelines=pipelines,
-        providers=providers,
-        catalog=catalog,
-        keys=stores.keys,
-        tenants=stores.tenants,
-        ledger=stores.ledger,
-        memory=DynamoReasoningMemory(table),
-        idempotency=DynamoIdempotency(table),
-        transport_of=transport_of,
-        deadlines=settings.deadlines,
-        journal=journal_of(settings, to_store),
-        keepalive_s=settings.keepalive_s,
-        clock=time.time,
-    )
-    control, transports = _control(settings, stores, pipelines), (to_store, to_providers)
+    gateway = _gateway(settings, stores, side_calls, pipelines, journal_of(settings, to_store))
+    control, transports = _control(settings, stores, pipelines, providers), (to_store, to_providers)
     return Planes(data=gateway, control=control, house=_house(stores), ports=ports, table=table, transports=transports)
 
 
-def _table(settings: Settings, transport: Transport, credentials: CredentialSource) -> Table:
+def _gateway(
+    settings: Settings, stores: _Stores, side_calls: SideCalls, pipelines: Pipelines, journal: Journal
+) -> Gateway:
+    return Gateway(
+        pipelines=pipelines,
+        providers=side_calls.providers,
+        catalog=side_calls.catalog,
+        keys=stores.keys,
+        tenants=stores.tenants,
+        provider_keys=stores.provider_keys,
+        ledger=stores.ledger,
+        memory=stores.memory,
+        idempotency=stores.idempotency,
+        transport_of=side_calls.transport_of,
+        deadlines=settings.deadlines,
+        journal=journal,
+        keepalive_s=settings.keepalive_s,
+        clock=time.time,
+    )
+
+
+def _table(
+    settings: Settings, transport: Transport, embedded: Credentials | None, operator: CredentialSource | None
+) -> Table:
+    credentials = FixedCredentials(embedded) if embedded else required(operator)
     address = Address(region=settings.aws.region, endpoint=settings.aws.dynamodb_url)
     return make_table(settings.table, transport, address, credentials, patience=settings.store_timeout_s)
 
@@ -157,21 +176,30 @@ def _ports(settings: Settings, table: Table, side_calls: SideCalls, vectors: Vec
 class _Stores:
     """Accounts, over one table."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, cipher: KeyCipher | None) -> None:
         self.keys, self.tenants = DynamoKeys(table), DynamoTenants(table)
         self.of_keys = DynamoLedger(table, remember=self.keys.remember)
         self.of_tenants = DynamoLedger(table, at=tenant_at, remember=self.tenants.remember)
         self.ledger = SharedLedger(self.of_keys, self.of_tenants)
-        self.key_administration = DynamoKeyAdministration(table)
+        self.key_administration = DynamoKeyAdministration(table, remember=self.keys.remember)
         self.tenant_administration = DynamoTenantAdministration(table)
+        self.usage = DynamoUsage(table)
+        self.memory, self.idempotency = DynamoReasoningMemory(table), DynamoIdempotency(table)
+        self.audit = DynamoAuditTrail(table)
+        self.provider_keys, self.provider_key_administration = provider_keys_over(table, cipher)
 
 
-def _control(settings: Settings, stores: _Stores, pipelines: Pipelines) -> ControlPlane:
+def _control(settings: Settings, stores: _Stores, pipelines: Pipelines, providers: Collection[str]) -> ControlPlane:
     return ControlPlane(
         keys=stores.keys,
         administration=stores.key_administration,
         tenants=stores.tenant_administration,
+        audit=stores.audit,
         pipelines=pipelines,
+        standings=stores.of_keys,
+        usage=stores.usage,
+        providers=providers,
+        provider_keys=stores.provider_key_administration,
         default_per_day_usd=settings.default_per_day_usd,
         clock=time.time,
     )
@@ -183,6 +211,7 @@ def _house(stores: _Stores) -> Housekeeping:
         tenants=stores.tenant_administration,
         of_keys=stores.of_keys,
         of_tenants=stores.of_tenants,
+        use=stores.usage,
         clock=time.time,
     )
 
@@ -257,15 +286,15 @@ def control_plane() -> App:
     return create_app([], RENDER_ERROR, create_control_app(_planes().control))
 
 
-def keep_house() -> dict[str, int]:
-    """One round of housekeeping, for the function that runs by the clock."""
+def keep_house(event: object) -> dict[str, Json]:
+    """Housekeeping, for the function that is given records of the table's stream and, by the clock, anything else."""
     log_as_json()
 
-    async def once() -> int:
+    async def once() -> dict[str, Json]:
         planes = wire(from_environment(PROVIDERS))
         try:
-            return await planes.house.sweep()
+            return await planes.house.answer(event)
         finally:
             await planes.aclose()
 
-    return {"forfeited": asyncio.run(once())}
+    return asyncio.run(once())

@@ -62,9 +62,22 @@ def test_a_limit_of_zero_refuses_everything_that_costs(gateway: Running) -> None
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/v1/keys"), ("POST", "/v1/keys"), ("GET", "/v1/keys/x"), ("DELETE", "/v1/keys/x")]
+    ("method", "path"),
+    [
+        ("GET", "/v1/keys"),
+        ("GET", "/v1/keys?limit=nonsense"),
+        ("POST", "/v1/keys"),
+        ("GET", "/v1/keys/x"),
+        ("PATCH", "/v1/keys/x"),
+        ("DELETE", "/v1/keys/x"),
+        ("POST", "/v1/keys/x/rotate"),
+        ("GET", "/v1/tenants"),
+        ("GET", "/v1/tenants/x"),
+        ("PUT", "/v1/tenants/x"),
+    ],
 )
 def test_ordinary_keys_and_strangers_are_kept_out(gateway: Running, method: str, path: str) -> None:
+    """A14."""
     ordinary = gateway.http.request(method, path, headers={"authorization": f"Bearer {gateway.api_key}"})
     stranger = gateway.http.request(method, path)
 

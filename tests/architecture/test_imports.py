@@ -23,10 +23,10 @@ FENCES = {
     "modules": {"msgspec", "re2"},
     "money": {"msgspec"},
     "store": {"msgspec", "boto3", "botocore", "numpy"},
-    "api": {"msgspec", "starlette", "fastapi", "pydantic"},
+    "api": {"msgspec", "starlette", "fastapi", "pydantic", "pydantic_core"},
     "telemetry": {"msgspec", "aws_lambda_powertools"},
     "cli": {"msgspec", "click", "uvicorn"},
-    "local": {"moto", "uvicorn", "werkzeug", "yaml"},
+    "local": {"cryptography", "moto", "uvicorn", "werkzeug", "yaml"},
 }
 """Package -> third parties that it may import."""
 

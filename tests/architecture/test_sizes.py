@@ -17,6 +17,8 @@ WALL = 400
 
 OVER_THE_SOFT_LIMIT: Mapping[str, str] = {
     "shared/prxy/canonical/errors.py": "one tree, read as a table; half of its lines are class heads",
+    "shared/prxy/store/records.py": "rows as values, one below the other",
+    "shared/prxy/store/schema.py": "one table, drawn once; no name of it is built anywhere else",
 }
 """Path of a file of 301 to 400 lines -> why it is one file."""
 

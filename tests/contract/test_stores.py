@@ -22,7 +22,19 @@ from prxy.store.keys import DynamoKeyAdministration
 from prxy.store.ledger import DynamoLedger
 from prxy.store.records import Hold, KeyStatus, Limits, Once
 from prxy.store.schema import TABLE, mapping
-from prxy.store.table import Condition, ConditionFailed, Item, Query, Returned, StoreRejected, Table, Update
+from prxy.store.table import (
+    Change,
+    Condition,
+    ConditionFailed,
+    Item,
+    Put,
+    Query,
+    Returned,
+    StoreRejected,
+    Table,
+    TransactionCancelled,
+    Update,
+)
 
 KEY = {"pk": "p", "sk": "s"}
 ITEM: Item = {**KEY, "n": 7, "t": "ü🦜", "m": {"a": {"b": [1, "x", True, None]}}, "e": {}}
@@ -122,6 +134,58 @@ async def test_many_items_come_in_one_batch_and_missing_ones_are_left_out(table:
 
     assert sorted(str(item["sk"]) for item in found) == [f"{at:03}" for at in range(110)]
     assert await table.get_items([]) == []
+
+
+ABSENT = Condition(expression="attribute_not_exists(pk)")
+COUNTER = {"pk": "counter", "sk": "s"}
+
+
+def counted(*names: str) -> list[Put | Change]:
+    """An item of each name, and a counter that counts them."""
+    new = [Put(item={"pk": name, "sk": "s"}, condition=ABSENT) for name in names]
+    return [
+        *new,
+        Change(key=COUNTER, update=Update(expression="ADD #n :n", names={"#n": "n"}, values={":n": len(new)})),
+    ]
+
+
+@pytest.fixture
+def transacting(server: Server, table: Table) -> Table:
+    if not server.transacts:
+        pytest.skip(f"{server.name} knows no transactions.")
+    return table
+
+
+async def test_a_transaction_writes_everything_or_says_which_conditions_did_not_hold(transacting: Table) -> None:
+    await transacting.transact(counted("one", "two"))
+
+    with pytest.raises(TransactionCancelled) as cancelled:
+        await transacting.transact(counted("three", "two", "four", "one"))
+
+    assert [*cancelled.value.failed] == [1, 3]
+    assert await transacting.get_item(COUNTER) == {**COUNTER, "n": 2}
+    assert await transacting.get_item({"pk": "three", "sk": "s"}) is None
+    assert await transacting.get_item({"pk": "two", "sk": "s"}) is not None
+
+
+async def test_a_transaction_that_makes_no_sense_is_a_rejection_and_writes_nothing(transacting: Table) -> None:
+    with pytest.raises(StoreRejected):
+        await transacting.transact([*counted("one"), Change(key=KEY, update=Update(expression="SET SET"))])
+
+    assert await transacting.get_item(COUNTER) is None
+    assert await transacting.get_item({"pk": "one", "sk": "s"}) is None
+
+
+async def test_transactions_that_meet_count_each_item_once(transacting: Table) -> None:
+    answers = await asyncio.gather(
+        *(transacting.transact(counted(f"item-{at % 5}")) for at in range(10)), return_exceptions=True
+    )
+    for at in range(5):
+        with pytest.raises(TransactionCancelled):
+            await transacting.transact(counted(f"item-{at}"))
+
+    assert all(answer is None or isinstance(answer, TransactionCancelled) for answer in answers)
+    assert await transacting.get_item(COUNTER) == {**COUNTER, "n": 5}
 
 
 async def test_an_expression_that_makes_no_sense_is_a_rejection(table: Table) -> None:

@@ -14,9 +14,9 @@ ONE_ROW = {
         "kms:ViaService": True,
         "kms:EncryptionContext:tenant": False,
         "kms:EncryptionContext:provider": False,
-        "kms:EncryptionContext:rid": False,
+        "kms:EncryptionContext:record": False,
     },
-    "ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["tenant", "provider", "rid"]},
+    "ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["tenant", "provider", "record"]},
 }
 """Asked of KMS directly, with each of the three words and no other."""
 

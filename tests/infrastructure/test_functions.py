@@ -16,7 +16,7 @@ from prxy.local.template import read_template
 
 TEMPLATE = read_template(ROOT / "template.yaml")
 FOLDERS = sorted(path.parent for path in ROOT.glob("functions/*/app.py"))
-CONTROL_PLANE = {"keys", "tenants", "provider_keys", "usage"}
+CONTROL_PLANE = {"keys", "tenants", "provider_keys", "audit", "usage"}
 BY_THE_CLOCK = {"housekeeping"}
 LEAN = [folder for folder in FOLDERS if folder.name not in CONTROL_PLANE]
 TOO_HEAVY = {"fastapi", "pydantic", "boto3", "botocore", "aws_xray_sdk", "genai_prices", "moto", "uvicorn", "click"}

@@ -72,7 +72,7 @@ def test_what_runs_by_the_clock_answers_its_event() -> None:
 
 
 def test_an_event_of_no_function_is_refused_with_the_names_of_those_that_are() -> None:
-    with pytest.raises(CannotInvoke, match=r"In events/: chat_completions\.json, chat_completions\.stream\.json"):
+    with pytest.raises(CannotInvoke, match=r"In events/: audit\.json, chat_completions\.json"):
         function_of(ROOT / "events" / "nothing.json")
 
 

@@ -131,7 +131,13 @@ def test_functions_may_do_no_more_to_the_table_than_they_need(translated: Transl
         "PipelineRole": {"GetItem"},
         "KeysRole": {"GetItem", "BatchGetItem", "PutItem", "UpdateItem", "Query"},
         "TenantsRole": {"GetItem", "BatchGetItem", "PutItem", "UpdateItem", "Query"},
-        "HousekeepingRole": {"GetItem", "BatchGetItem", "UpdateItem", "Query"},
+        "ProviderKeysRole": {"GetItem", "PutItem", "UpdateItem"},
+        "AuditRole": {"GetItem", "Query"},
+        "UsageRole": {"GetItem", "BatchGetItem", "Query"},
+        "HousekeepingRole": {
+            *("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "Query"),
+            *("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"),
+        },
     }
 
 

@@ -23,7 +23,8 @@ def credential(headers: Mapping[str, str]) -> str:
 async def authenticate(headers: Mapping[str, str], keys: Keys, now: float) -> ApiKey:
     """The key of a request. Raises NotAuthenticated, the same for every cause, and StoreUnavailable.
 
-    A text that fails its checksum never reaches the store.
+    A text that fails its checksum never reaches the store. Of the secrets of a key that is being rotated, the answer
+    holds the one that was presented.
     """
     parsed = key_text.parse_key(credential(headers))
     if parsed is None:
@@ -35,7 +36,7 @@ async def authenticate(headers: Mapping[str, str], keys: Keys, now: float) -> Ap
             raise NotAuthenticated
     if key is None or key.admin != parsed.admin or not _is_live(key, now):
         raise NotAuthenticated
-    return key
+    return key_text.prove(key, parsed.text)
 
 
 def _is_live(key: ApiKey, now: float) -> bool:

@@ -65,6 +65,7 @@ class Door:
             request=structs.replace(request, headers=self._forwarded(headers)),
             tenant=await gateway.tenants.find(key.tenant),
             provider_key=provider_key(headers),
+            stored=await gateway.provider_keys.of(key.tenant),
             once=_once(headers, key, scope["path"], body),
         )
         steps = gateway.pipelines.steps(single(scope, "x-prxy-pipe"), key)

@@ -7,7 +7,7 @@ import sys
 import click
 
 from prxy import __version__
-from prxy.cli.admin import keys, models, pipeline
+from prxy.cli.admin import keys, models, pipeline, usage
 from prxy.settings import ConfigurationError
 
 DEFAULT_PORT = 3099
@@ -29,7 +29,7 @@ def serve(host: str, port: int) -> None:
     serve_here(host, port)
 
 
-for command in (keys, models, pipeline):
+for command in (keys, models, pipeline, usage):
     prxy.add_command(command)
 
 

@@ -6,11 +6,13 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import click
 
 from prxy.cli.client import ask
 from prxy.store import key_text
+from prxy.usage_report import GROUPS
 
 LOCAL_URL = "http://127.0.0.1:3099"
 
@@ -54,7 +56,7 @@ def _say(answer: Any) -> None:
 
 @click.group()
 def keys() -> None:
-    """Create, list and revoke keys."""
+    """Create, list, rotate and revoke keys."""
 
 
 @keys.command()
@@ -87,11 +89,17 @@ def create(url: str, key: str, name: str, tenant: str, per_day_usd: str | None, 
 @click.option("--json", "as_json", is_flag=True, help="The whole answer as JSON.")
 def list_keys(url: str, key: str, *, as_json: bool) -> None:
     """List all keys."""
-    answer = Server(url=url, key=key).ask("GET", "/v1/keys")
+    server, path, found = Server(url=url, key=key), "/v1/keys", list[Any]()
+    while True:
+        answer = server.ask("GET", path)
+        found += answer["data"]
+        if "next" not in answer:
+            break
+        path = f"/v1/keys?cursor={answer['next']}"
     if as_json:
-        _say(answer)
+        _say({"object": "list", "data": found})
         return
-    for entry in answer["data"]:
+    for entry in found:
         limit = entry["limits"]["per_day_usd"]
         click.echo(f"{entry['id']}  {entry['status']:8}  {f'${limit}/day' if limit else '-':14}  {entry['name']}")
 
@@ -103,6 +111,48 @@ def revoke(url: str, key: str, key_id: str) -> None:
     """Revoke a key at once."""
     Server(url=url, key=key).ask("DELETE", f"/v1/keys/{key_id}")
     click.echo(f"{key_id} is revoked.")
+
+
+@keys.command()
+@admin_server
+@click.argument("key_id")
+@click.option("--overlap-s", type=click.IntRange(0, 7 * 86_400), default=0, help="Seconds that the old text works.")
+@click.option("--json", "as_json", is_flag=True, help="The whole answer as JSON.")
+def rotate(url: str, key: str, key_id: str, overlap_s: int, *, as_json: bool) -> None:
+    """Give a key another text, shown once; limits and spend stay."""
+    made = Server(url=url, key=key).ask("POST", f"/v1/keys/{key_id}/rotate", {"overlap_s": overlap_s})
+    if as_json:
+        _say(made)
+    else:
+        click.echo(f"{made['key']}\n\nShown this once. The text before it works for {overlap_s} more seconds.")
+
+
+@click.command()
+@admin_server
+@click.option("--from", "first", help="First day, UTC: 2026-11-01. The first of this month unless named.")
+@click.option("--to", "last", help="Last day. Today unless named.")
+@click.option("--by", default="day", show_default=True, type=click.Choice([*GROUPS]))
+@click.option("--key-id", help="Of one key alone.")
+@click.option("--json", "as_json", is_flag=True, help="The whole answer as JSON.")
+def usage(url: str, key: str, *, as_json: bool, **asked: str | None) -> None:
+    """Show calls, tokens and spend."""
+    named = {"from": asked["first"], "to": asked["last"], "group_by": asked["by"], "key_id": asked["key_id"]}
+    given = {name: value for name, value in named.items() if value is not None}
+    answer = _all_pages(Server(url=url, key=key), {**given, "limit": "1000"})
+    if as_json:
+        _say(answer)
+        return
+    for row in [*answer["data"], {asked["by"]: "total", **answer["totals"]}]:
+        tokens = f"{row['input_tokens']:>12} in {row['output_tokens']:>12} out"
+        click.echo(f"{row[asked['by']]:40} {row['calls']:>8} calls {tokens}  ${row['cost_usd']}")
+
+
+def _all_pages(server: Server, asked: dict[str, str]) -> Any:
+    first = page = server.ask("GET", f"/v1/usage?{urlencode(asked)}")
+    while page["next"]:
+        page = server.ask("GET", f"/v1/usage?{urlencode({**asked, 'cursor': page['next']})}")
+        first["data"] += page["data"]
+    return {**first, "next": None}
 
 
 @click.command()

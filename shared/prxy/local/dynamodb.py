@@ -1,5 +1,6 @@
 """DynamoDB in this process, for `prxy serve` on a laptop and for the tests: moto behind one lock.
 
+A transaction of moto copies the whole table for each of its writes: `transacted` copies what it touches.
 moto alone is not atomic under threads, which would let a budget be overspent: each request waits for the one before.
 Tables live as long as the process.
 """
@@ -13,8 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from moto.core.model_instances import reset_model_data
+from moto.dynamodb.models import DynamoDBBackend
 from moto.moto_server.werkzeug_app import create_backend_app
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from prxy.local.stream import Stream
+from prxy.local.transactions import transacted
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -37,13 +42,15 @@ class EmbeddedStore:
 class OneAtATime:
     """A WSGI application whose requests run one after another, their answers included."""
 
-    def __init__(self, app: WSGIApplication) -> None:
-        self._app = app
+    def __init__(self, app: WSGIApplication, stream: Stream | None = None) -> None:
+        self._app, self._stream = app, stream
         self._lock = threading.Lock()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         with self._lock:
             answer = [*self._app(environ, start_response)]
+            if self._stream and environ.get("HTTP_X_AMZ_TARGET", "").endswith(".CreateTable"):
+                self._stream.attach()
             reset_model_data()  # moto would keep every copy of every item, for a page that shows them
             return answer
 
@@ -58,9 +65,10 @@ class QuietKeepAlive(WSGIRequestHandler):
         """Nothing: the gateway has its own log."""
 
 
-def start(host: str = "127.0.0.1", port: int = 0) -> EmbeddedStore:
-    """Serve DynamoDB from a daemon thread; port 0 picks a free one."""
-    app = OneAtATime(create_backend_app("dynamodb"))
+def start(host: str = "127.0.0.1", port: int = 0, stream: Stream | None = None) -> EmbeddedStore:
+    """Serve DynamoDB from a daemon thread; port 0 picks a free one. `stream` is told of settlements."""
+    DynamoDBBackend.transact_write_items = transacted  # type: ignore[method-assign,assignment]  # it has no other place for it
+    app = OneAtATime(create_backend_app("dynamodb"), stream)
     server = make_server(host, port, app, threaded=True, request_handler=QuietKeepAlive)
     thread = threading.Thread(target=server.serve_forever, name="embedded-dynamodb", daemon=True)
     thread.start()
@@ -68,9 +76,9 @@ def start(host: str = "127.0.0.1", port: int = 0) -> EmbeddedStore:
 
 
 @contextmanager
-def running() -> Iterator[str]:
+def running(stream: Stream | None = None) -> Iterator[str]:
     """An embedded store for the length of a block; gives its URL."""
-    store = start()
+    store = start(stream=stream)
     try:
         yield store.url
     finally:

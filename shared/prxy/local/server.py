@@ -7,6 +7,7 @@ import json
 import logging
 import socket
 import sys
+from collections.abc import Coroutine, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -16,11 +17,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from prxy.canonical.errors import StoreUnavailable
 from prxy.housekeeping import Housekeeping
 from prxy.local import dynamodb
+from prxy.local.key_file import file_cipher
 from prxy.local.keys import LocalKeys, local_keys, seed
+from prxy.local.stream import Stream, keep_use
 from prxy.logs import log_as_json
 from prxy.providers import PROVIDERS
 from prxy.providers.aws.sigv4 import Credentials
-from prxy.settings import ConfigurationError, Settings, from_environment
+from prxy.settings import ConfigurationError, from_environment
 from prxy.store.schema import TABLE
 from prxy.wiring import Planes, local_app, wire
 
@@ -41,14 +44,18 @@ def serve_here(host: str, port: int) -> None:
     settings = from_environment(PROVIDERS)
     keys = local_keys(settings)
     credentials: Credentials | None = None
+    stream: Stream | None = None
     with ExitStack() as stack:
         if settings.aws.dynamodb_url is None:
-            url = stack.enter_context(dynamodb.running())
+            stream = Stream()
+            url = stack.enter_context(dynamodb.running(stream))
             credentials = Credentials(access_key="local", secret_key="local")  # noqa: S106  # moto checks nothing
             aws = replace(settings.aws, dynamodb_url=url)
             settings = replace(settings, aws=aws, store_timeout_s=EMBEDDED_TIMEOUT_S)
         listening = stack.enter_context(_listen(host, port))
-        asyncio.run(_serve(settings, keys, listening, credentials))
+        cipher = None if settings.provider_keys_kms_key else file_cipher()
+        planes = wire(settings, credentials, cipher=cipher)
+        asyncio.run(_serve(planes, keys, listening, stream))
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -62,10 +69,7 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-async def _serve(
-    settings: Settings, keys: LocalKeys, listening: socket.socket, store_credentials: Credentials | None
-) -> None:
-    planes = wire(settings, store_credentials)
+async def _serve(planes: Planes, keys: LocalKeys, listening: socket.socket, stream: Stream | None) -> None:
     try:
         await planes.table.create_table(TABLE)
         await seed(keys, planes.control.administration, int(planes.control.clock()))
@@ -82,7 +86,7 @@ async def _serve(
         server_header=False,
         timeout_graceful_shutdown=10,
     )
-    server = _Announcing(config, planes, keys)
+    server = _Announcing(config, keys, [_keep_house(planes.house), *_reading(stream, planes)])
     try:
         await server.serve(sockets=[listening])
     finally:
@@ -97,6 +101,11 @@ async def _keep_house(house: Housekeeping) -> None:
             await house.sweep()
         except StoreUnavailable as error:
             _log.warning("housekeeping_failed", extra={"error_code": error.code})
+
+
+def _reading(stream: Stream | None, planes: Planes) -> Sequence[Coroutine[None, None, None]]:
+    """The stream of a table that is not ours is read where housekeeping is set up for it."""
+    return [keep_use(stream, planes.house.use)] if stream else []
 
 
 class _BoundedHead(HttpToolsProtocol):
@@ -131,21 +140,23 @@ class _BoundedHead(HttpToolsProtocol):
 class _Announcing(uvicorn.Server):
     """Says where it listens, and with which keys, once it does."""
 
-    def __init__(self, config: uvicorn.Config, planes: Planes, keys: LocalKeys) -> None:
+    def __init__(self, config: uvicorn.Config, keys: LocalKeys, beside: Sequence[Coroutine[None, None, None]]) -> None:
+        """`beside`: what runs while it serves."""
         super().__init__(config)
-        self._keys, self._house = keys, planes.house
+        self._keys, self._beside = keys, beside
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Calls that the end of the grace cut off still write what they cost; then the signal is raised again."""
         await super().shutdown(sockets)
-        self._housekeeping.cancel()
+        for task in self._tasks:
+            task.cancel()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         if others:
             await asyncio.wait(others, timeout=LAST_WRITES_S)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._housekeeping = asyncio.create_task(_keep_house(self._house))
+        self._tasks = [asyncio.create_task(each) for each in self._beside]
         assert sockets
         host, port = sockets[0].getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -15,7 +15,7 @@ from prxy.canonical.stream import EventFilter
 from prxy.catalog import ModelCard
 from prxy.pipeline.flights import Flights
 from prxy.store.ports import Breakers, Latencies, Lessons, ResponseCache, VectorStore
-from prxy.store.records import NO_LIMITS, ApiKey, Limits, Once, Tenant
+from prxy.store.records import NO_LIMITS, ApiKey, Limits, Once, ProviderKey, Tenant
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -37,6 +37,8 @@ class Call(Struct, frozen=True, kw_only=True):
     """The only hosts that a byte of it may go to; None: whatever the operator configured."""
     provider_key: str | None = None
     """The caller's own provider key, for this call only."""
+    stored: Mapping[str, ProviderKey] = {}
+    """Provider name -> the tenant's own key there, sealed."""
     once: Once | None = None
     """The attempt that it is, where the client sent an Idempotency-Key."""
     private: bool = False

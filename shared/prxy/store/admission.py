@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from prxy.store.records import Account, Claim, Hold, KeyStatus, Lapsed, Limits
+from prxy.store.records import Account, Claim, Hold, KeyStatus, Lapsed, Limits, Use
 from prxy.store.schema import (
     AMOUNT,
     EXPIRY,
@@ -23,6 +24,7 @@ from prxy.store.schema import (
     NONCE,
     STATUS,
     UNCONFIRMED,
+    USE,
     VERSION,
     Windows,
     mapping,
@@ -33,6 +35,7 @@ from prxy.store.schema import (
     windows,
 )
 from prxy.store.table import Item, Returned, Update, Value
+from prxy.store.use_text import render_use
 
 HOLD_LASTS_S = 16 * 60
 """The longest function runs 15 minutes; one more for its last write."""
@@ -156,8 +159,8 @@ def lapsed_in(item: Item, now: int) -> tuple[Lapsed, ...]:
     )[:CLEARED_AT_ONCE]
 
 
-def settle(hold: Hold, actual_nano: int | None) -> Update:
-    """Write 2. Above what was held, the true amount is charged all the same."""
+def settle(hold: Hold, actual_nano: int | None, use: Use | None = None) -> Update:
+    """Write 2. Above what was held, the true amount is charged all the same. `use` says for what."""
     names = {"#r": hold.rid}
     values: dict[str, Value] = {":nonce": hold.nonce}
     changes: list[str] = []
@@ -168,6 +171,9 @@ def settle(hold: Hold, actual_nano: int | None) -> Update:
         names |= {"#d": hold.day, "#m": hold.month}
         values[":back"] = hold.amount_nano - actual_nano
         changes += ["#d = if_not_exists(#d, :back) - :back", "#m = if_not_exists(#m, :back) - :back"]
+    if use is not None:
+        names["#use"], values[":use"] = USE, render_use(_charged(use, hold, actual_nano))
+        changes.append("#use = :use")
     removed: list[str] = []
     if hold.resent:
         changes.append(f"{HOLDS}.#r = :tombstone")
@@ -184,6 +190,17 @@ def settle(hold: Hold, actual_nano: int | None) -> Update:
         removed.append(f"#w{at}")
     expression = _clauses(changes, removed, _added(charged, names, values))
     return Update(expression=expression, condition=" AND ".join(conditions), names=names, values=values)
+
+
+def _charged(use: Use, hold: Hold, actual_nano: int | None) -> Use:
+    """With what the same write does to the counters."""
+    return replace(
+        use,
+        nonce=hold.nonce,
+        at=hold.reserved_at,
+        cost_nano=actual_nano or 0,
+        unconfirmed_nano=hold.amount_nano if actual_nano is None else 0,
+    )
 
 
 def sweep(lapsed: tuple[Lapsed, ...]) -> Update:

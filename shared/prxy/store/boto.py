@@ -20,7 +20,7 @@ from prxy.providers.aws.sigv4 import Credentials
 from prxy.store.attempts import Unanswered, Unsent
 from prxy.store.attributes import Attribute
 from prxy.store.dynamodb import Address
-from prxy.store.operations import Answer, CalledTable, Caller, failure
+from prxy.store.operations import CANCELLED, Answer, CalledTable, Caller, Reason, cancelled, failure
 from prxy.store.table import Table
 
 METHODS = {
@@ -30,6 +30,7 @@ METHODS = {
     "GetItem": "get_item",
     "PutItem": "put_item",
     "Query": "query",
+    "TransactWriteItems": "transact_write_items",
     "UpdateItem": "update_item",
 }
 """Operation -> method of the SDK's client."""
@@ -49,6 +50,7 @@ class Refusal(Struct, frozen=True, kw_only=True):
     Error: dict[str, Json]
     ResponseMetadata: dict[str, Json]
     Item: dict[str, Attribute] | None = None
+    CancellationReasons: list[Reason] = []
 
 
 def make_table(name: str, address: Address, credentials: Credentials | None = None) -> Table:
@@ -87,4 +89,6 @@ class BotoCaller(Caller):
 
 def _failure(error: ClientError) -> Exception:
     refusal = msgspec.convert(error.response, Refusal)
+    if refusal.Error["Code"] == CANCELLED:
+        return cancelled(refusal.CancellationReasons)
     return failure(str(refusal.Error["Code"]), int(refusal.ResponseMetadata["HTTPStatusCode"]), refusal.Item)

@@ -25,13 +25,14 @@ from prxy.providers.aws.sigv4 import Credentials, Scope, Signable, sign, signing
 from prxy.providers.transport import Deadlines, HttpRequest, Transport
 from prxy.store.attempts import Unanswered, Unsent
 from prxy.store.attributes import Attribute
-from prxy.store.operations import STALE_CREDENTIALS, Answer, CalledTable, Caller, failure
+from prxy.store.operations import CANCELLED, STALE_CREDENTIALS, Answer, CalledTable, Caller, Reason, cancelled, failure
 from prxy.store.table import Table
 
 
 class Fault(Struct, frozen=True, kw_only=True):
     type_: str = msgspec.field(name="__type", default="")
     Item: dict[str, Attribute] | None = None
+    CancellationReasons: list[Reason] = []
 
     @property
     def word(self) -> str:
@@ -108,6 +109,8 @@ class HttpCaller(Caller):
             fault = Fault()
         if fault.word in STALE_CREDENTIALS:
             self._credentials.forget()
+        if fault.word == CANCELLED:
+            return cancelled(fault.CancellationReasons)
         return failure(fault.word, status, fault.Item)
 
     def _headers(self, operation: str, body: bytes, credentials: Credentials) -> dict[str, str]:

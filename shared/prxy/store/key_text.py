@@ -16,6 +16,7 @@ import string
 import zlib
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from prxy.store.records import ApiKey
 
@@ -71,6 +72,18 @@ def verify(key: ApiKey | None, text: str, now: int) -> bool:
         previous = key.previous_hash
     is_current, is_previous = hmac.compare_digest(digest, current), hmac.compare_digest(digest, previous)
     return is_current or is_previous
+
+
+def prove(key: ApiKey, text: str) -> ApiKey:
+    """The key as the caller proved it: with the presented secret alone, so that it can be compared again later."""
+    return replace(key, secret_hash=hashed(text), previous_hash=None, previous_until=None)
+
+
+def accepts(key: ApiKey, secret_hash: str, now: int) -> bool:
+    """Whether a hash that was accepted before still is. It comes from the store and never from a client."""
+    if secret_hash == key.secret_hash:
+        return True
+    return secret_hash == key.previous_hash and key.previous_until is not None and key.previous_until > now
 
 
 def _random(length: int) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
 from prxy.canonical.errors import InvalidRequest, NotFound
 from prxy.store.key_text import ParsedKey, generate, hashed, parse_key, renew, verify
-from prxy.store.ports import KeyAdministration
+from prxy.store.ports import KeyAdministration, KeyPage
 from prxy.store.records import ApiKey
 from prxy.store.schema import (
     ALL_KEYS,
@@ -23,11 +23,13 @@ from prxy.store.schema import (
     VERSION,
     api_key_at,
     parse_api_key,
+    place_of_key,
     render_api_key,
     render_new_api_key,
     tenant_prefix,
+    text,
 )
-from prxy.store.table import Condition, ConditionFailed, Query, Table, Update
+from prxy.store.table import Condition, ConditionFailed, Item, Query, Table, Update
 
 __all__ = [
     "DynamoKeyAdministration",
@@ -51,8 +53,10 @@ class KeyConflict(InvalidRequest):
 class DynamoKeyAdministration(KeyAdministration):
     """Never touches a counter or a hold: those belong to the ledger alone."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, *, remember: Callable[[ApiKey], None] | None = None) -> None:
+        """`remember` is told of every key as it was stored, for whoever finds keys in the same process."""
         self._table = table
+        self._remember = remember
 
     async def create(self, key: ApiKey) -> None:
         """Raises KeyConflict where the id is taken."""
@@ -61,6 +65,7 @@ class DynamoKeyAdministration(KeyAdministration):
             await self._table.put_item(render_new_api_key(key), condition=absent)
         except ConditionFailed as error:
             raise KeyConflict(f"A key with id '{key.id}' exists already; make another.", param="id") from error
+        self._tell(key)
 
     async def read(self, key_id: str) -> ApiKey:
         item = await self._table.get_item(api_key_at(key_id))
@@ -70,14 +75,19 @@ class DynamoKeyAdministration(KeyAdministration):
 
     async def list(self, tenant: str | None = None) -> Sequence[ApiKey]:
         """By tenant and id. The index may lag a moment behind the newest key."""
-        expression, values = f"{INDEX_PARTITION} = :all", {":all": ALL_KEYS}
-        if tenant is not None:
-            expression += f" AND begins_with({INDEX_SORT}, :tenant)"
-            values[":tenant"] = tenant_prefix(tenant)
-        places = await self._table.query(Query(expression=expression, values=values, index=INDEX))
+        return await self._at(await self._table.query(_places(tenant, "", None)), tenant)
+
+    async def page(self, tenant: str | None, *, after: str, limit: int) -> KeyPage:
+        """As `list`. A page may hold fewer keys than the limit and not be the last one."""
+        places = await self._table.query(_places(tenant, after, limit + 1))
+        more = len(places) > limit
+        keys = await self._at(places[:limit], tenant)
+        return KeyPage(keys=keys, next=text(places[limit - 1][INDEX_SORT]) if more else None)
+
+    async def _at(self, places: Sequence[Item], tenant: str | None) -> Sequence[ApiKey]:
         items = await self._table.get_items([{PARTITION: each[PARTITION], SORT: each[SORT]} for each in places])
         keys = [parse_api_key(item) for item in items]
-        return sorted((key for key in keys if tenant in (None, key.tenant)), key=lambda key: (key.tenant, key.id))
+        return sorted((key for key in keys if tenant in (None, key.tenant)), key=place_of_key)
 
     async def update(self, key: ApiKey) -> ApiKey:
         """Raises KeyConflict where the stored version is another. The tenant of a key never changes."""
@@ -85,17 +95,30 @@ class DynamoKeyAdministration(KeyAdministration):
         try:
             await self._table.update_item(api_key_at(key.id), _change(raised, key.version))
         except ConditionFailed as error:
-            return await self._resolve(raised, error)
+            await self._resolve(raised, error)
+        self._tell(raised)
         return raised
 
-    async def _resolve(self, raised: ApiKey, failed: ConditionFailed) -> ApiKey:
+    def _tell(self, key: ApiKey) -> None:
+        if self._remember is not None:
+            self._remember(key)
+
+    async def _resolve(self, raised: ApiKey, failed: ConditionFailed) -> None:
         """A failed condition is our own success where an earlier copy of the write was applied unanswered."""
         stored = await self.read(raised.id)
         if failed.resent and stored == raised:
-            return stored
+            return
         raise KeyConflict(
             f"Key '{raised.id}' was changed by somebody else in the meantime; read it again and repeat the change."
         ) from failed
+
+
+def _places(tenant: str | None, after: str, limit: int | None) -> Query:
+    """No text that an index holds sorts between a place and the same place with a NUL behind it."""
+    prefix = "" if tenant is None else tenant_prefix(tenant)
+    values = {":all": ALL_KEYS, ":from": f"{after}\0" if after else prefix or "\0", ":to": f"{prefix}\U0010ffff"}
+    expression = f"{INDEX_PARTITION} = :all AND {INDEX_SORT} BETWEEN :from AND :to"
+    return Query(expression=expression, values=values, index=INDEX, limit=limit)
 
 
 def _change(key: ApiKey, version: int) -> Update:

@@ -8,18 +8,21 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from prxy.canonical.errors import GatewayError, NotFound, StoreUnavailable
+from prxy.canonical.errors import GatewayError, NotAuthenticated, NotFound, StoreUnavailable
 from prxy.store import admission
 from prxy.store.attempts import RESERVE, SETTLE, Attempts
-from prxy.store.ports import Ledger, Sweeper
-from prxy.store.records import Account, Claim, Hold, Lapsed, Standing
+from prxy.store.key_text import accepts
+from prxy.store.ports import Ledger, Standings, Sweeper
+from prxy.store.records import Account, ApiKey, Claim, Hold, Lapsed, Standing, Use
 from prxy.store.schema import (
     AMOUNT,
     HOLD_DAY,
     HOLDS,
     NONCE,
     api_key_at,
+    day_ends_at,
     mapping,
+    month_ends_at,
     number,
     reservation_id,
     text,
@@ -35,7 +38,7 @@ ROUNDS = 3
 _log = logging.getLogger(__name__)
 
 
-class DynamoLedger(Ledger, Sweeper):
+class DynamoLedger(Ledger, Sweeper, Standings):
     """Of the keys, or of the tenants: `at` says where the item of an id stands, `remember` is told of an account that
     turned out to have changed.
     """
@@ -62,9 +65,8 @@ class DynamoLedger(Ledger, Sweeper):
             match verdict:
                 case Admitted(hold):
                     return replace(hold, resent=hold.resent or late)
-                case Stale(account):
-                    if self._remember is not None:
-                        self._remember(account)
+                case Stale(stored):
+                    account = await self._renewed(stored, account, claim, late=late)
                 case Crowded(lapsed):
                     await self._forfeit(account.id, lapsed)
                 case Unclear():
@@ -92,6 +94,15 @@ class DynamoLedger(Ledger, Sweeper):
             raise
         assert written.item is not None
         return Admitted(admission.held(account, claim, written.item, resent=written.resent)), written.resent
+
+    async def _renewed(self, stored: Account, account: Account, claim: Claim, *, late: bool) -> Account:
+        """The account to try next. Raises NotAuthenticated where its caller's secret opens it no more."""
+        if self._remember is not None:
+            self._remember(stored)
+        if _is_rotated(stored, account, claim.now):
+            await self._end(account, claim, late=late)
+            raise NotAuthenticated
+        return _as_proved(stored, account)
 
     async def _end(self, account: Account, claim: Claim, *, late: bool) -> None:
         """Nobody will use the reserve any more: where a copy may be late, keep it from leaving a hold."""
@@ -125,19 +136,19 @@ class DynamoLedger(Ledger, Sweeper):
                 )
             return
 
-    async def settle(self, hold: Hold, actual_nano: int | None) -> None:
+    async def settle(self, hold: Hold, actual_nano: int | None, use: Use | None = None) -> None:
         try:
-            await self._settle(hold, actual_nano)
+            await self._settle(hold, actual_nano, use)
         except StoreUnavailable:
             _log.error("settle_failed", extra=_amounts(hold, actual_nano))
             raise
         if actual_nano is not None and actual_nano > hold.amount_nano > 0:
             _log.error("bound_violation", extra=_amounts(hold, actual_nano))
 
-    async def _settle(self, hold: Hold, actual_nano: int | None) -> None:
+    async def _settle(self, hold: Hold, actual_nano: int | None, use: Use | None) -> None:
         """The second try is without the clearing, which somebody else may have done in the meantime."""
         for each in (hold, replace(hold, lapsed=(), outdated=())):
-            update = admission.settle(each, actual_nano)
+            update = admission.settle(each, actual_nano, use)
             try:
                 await self._table.update_item(self._at(hold.account_id), update, attempts=self._settling)
             except ConditionFailed as error:
@@ -169,7 +180,7 @@ class DynamoLedger(Ledger, Sweeper):
     async def standings(self, account_id: str, now: int) -> tuple[Standing, Standing]:
         """Of the day and of the month. Raises NotFound and StoreUnavailable."""
         item, at = await self._item(account_id), windows(now)
-        return _standing(item, at.day), _standing(item, at.month)
+        return _standing(item, at.day, day_ends_at(now)), _standing(item, at.month, month_ends_at(now))
 
     async def _item(self, account_id: str) -> Item:
         item = await self._table.get_item(self._at(account_id))
@@ -178,13 +189,28 @@ class DynamoLedger(Ledger, Sweeper):
         return item
 
 
-def _standing(item: Item, window: str) -> Standing:
+def _is_rotated(stored: Account, account: Account, now: int) -> bool:
+    """A copy of the key that is some seconds old let the caller in, by a secret that opens it no more."""
+    if isinstance(stored, ApiKey) and isinstance(account, ApiKey):
+        return not accepts(stored, account.secret_hash, now)
+    return False
+
+
+def _as_proved(stored: Account, account: Account) -> Account:
+    """The account as it stands, with the secret that its caller proved: should it change again, that one counts."""
+    if isinstance(stored, ApiKey) and isinstance(account, ApiKey):
+        return replace(stored, secret_hash=account.secret_hash, previous_hash=None, previous_until=None)
+    return stored
+
+
+def _standing(item: Item, window: str, ends_at: int) -> Standing:
     holds = (mapping(each) for each in mapping(item[HOLDS]).values())
     held = sum(number(hold[AMOUNT]) for hold in holds if text(hold[HOLD_DAY]).startswith(window[1:]))
     return Standing(
         spent_nano=number(item.get(window, 0)) - held,
         held_nano=held,
         unconfirmed_nano=number(item.get(unconfirmed_in(window), 0)),
+        resets_at=ends_at,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,15 +17,18 @@ from prxy.canonical.parts import Wire
 from prxy.store.attempts import READ, SETTLE, Attempts, Pacing, Unanswered, Unsent
 from prxy.store.attributes import Attribute, parse_item, render_item
 from prxy.store.table import (
+    Change,
     Condition,
     ConditionFailed,
     Item,
     OutcomeUnknown,
+    Put,
     Query,
     Returned,
     StoreRejected,
     Table,
     Throttled,
+    TransactionCancelled,
     Update,
     Value,
     Written,
@@ -40,6 +43,12 @@ THROTTLES = frozenset(
         "TransactionConflictException",
     )
 )
+CANCELLED, NOT_CAUSE, UNMET = "TransactionCanceledException", "None", "ConditionalCheckFailed"
+PASSING = frozenset(("TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError"))
+"""Reasons of a cancelled transaction that another attempt may not meet.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CancellationReason.html
+"""
 STALE_CREDENTIALS = frozenset(("ExpiredTokenException", "UnrecognizedClientException"))
 
 BATCH = 100
@@ -74,6 +83,23 @@ class Caller(Protocol):
         Raises ConditionFailed, StoreRejected, and Unsent or Unanswered where another attempt may do.
         """
         ...
+
+
+class Reason(Struct, kw_only=True, frozen=True):
+    """Why one of the writes of a transaction was not applied."""
+
+    Code: str = NOT_CAUSE
+
+
+def cancelled(reasons: Sequence[Reason]) -> Exception:
+    """What it means that a transaction was not applied."""
+    codes = [each.Code for each in reasons]
+    if UNMET in codes:
+        return TransactionCancelled([at for at, code in enumerate(codes) if code == UNMET])
+    others = sorted({*codes} - {NOT_CAUSE})
+    if others and PASSING.issuperset(others):
+        return Unsent(others[0])
+    return StoreRejected(others[-1] if others else CANCELLED)
 
 
 def failure(fault: str, status: int, item: Mapping[str, Attribute] | None = None) -> Exception:
@@ -147,15 +173,23 @@ class CalledTable(Table):
         await self._call("DeleteItem", parameters, SETTLE)
 
     async def update_item(self, key: Mapping[str, Value], update: Update, *, attempts: Attempts = SETTLE) -> Written:
-        parameters: Wire = {"TableName": self._name, "Key": render_item(key), "UpdateExpression": update.expression}
-        parameters |= _placeholders(update.names, update.values)
-        if update.condition:
-            parameters["ConditionExpression"] = update.condition
-            parameters["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        parameters: Wire = {"TableName": self._name, "Key": render_item(key), **_update(update)}
         if update.returned is not Returned.NONE:
             parameters["ReturnValues"] = update.returned.value
         answer = await self._call("UpdateItem", parameters, attempts)
         return Written(item=parse_item(answer.Attributes) if answer.Attributes else None, resent=answer.resent)
+
+    async def transact(self, writes: Sequence[Put | Change]) -> None:
+        await self._call("TransactWriteItems", {"TransactItems": [self._part(each) for each in writes]}, SETTLE)
+
+    def _part(self, write: Put | Change) -> Wire:
+        match write:
+            case Put(item=item, condition=condition):
+                return {"Put": {"TableName": self._name, "Item": render_item(item), **_condition(condition)}}
+            case Change(key=key, update=update):
+                return {"Update": {"TableName": self._name, "Key": render_item(key), **_update(update)}}
+            case _:
+                assert_never(write)
 
     async def query(self, query: Query, *, attempts: Attempts = READ) -> Sequence[Item]:
         parameters: Wire = {"TableName": self._name, "KeyConditionExpression": query.expression}
@@ -190,6 +224,14 @@ def _placeholders(names: Mapping[str, str], values: Mapping[str, Value]) -> Wire
     if values:
         found["ExpressionAttributeValues"] = render_item(values)
     return found
+
+
+def _update(update: Update) -> Wire:
+    parameters: Wire = {"UpdateExpression": update.expression, **_placeholders(update.names, update.values)}
+    if update.condition:
+        parameters["ConditionExpression"] = update.condition
+        parameters["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+    return parameters
 
 
 def _condition(condition: Condition | None) -> Wire:

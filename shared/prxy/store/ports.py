@@ -8,9 +8,21 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from prxy.canonical.parts import Part
+from prxy.canonical.parts import Json, Part
 from prxy.canonical.response import ChatResponse
-from prxy.store.records import Account, ApiKey, Claim, Hold, Once, Tenant
+from prxy.store.records import (
+    Account,
+    ApiKey,
+    AuditEntry,
+    Claim,
+    DayOfUse,
+    Hold,
+    Once,
+    ProviderKey,
+    Standing,
+    Tenant,
+    Use,
+)
 
 
 class Keys(Protocol):
@@ -29,12 +41,25 @@ class Keys(Protocol):
         ...
 
 
+class KeyPage(Struct, frozen=True, kw_only=True):
+    keys: Sequence[ApiKey]
+    next: str | None
+    """The place behind which the next page begins; None: this is the last one."""
+
+
 class KeyAdministration(Protocol):
     """Every change raises the version. Raises NotFound (code key_not_found) and StoreUnavailable."""
 
     async def create(self, key: ApiKey) -> None: ...
     async def read(self, key_id: str) -> ApiKey: ...
-    async def list(self, tenant: str | None = None) -> Sequence[ApiKey]: ...
+    async def list(self, tenant: str | None = None) -> Sequence[ApiKey]:
+        """All of them."""
+        ...
+
+    async def page(self, tenant: str | None, *, after: str, limit: int) -> KeyPage:
+        """At most `limit` keys behind the place `after`; empty: from the first."""
+        ...
+
     async def update(self, key: ApiKey) -> ApiKey:
         """Store the changed key if its version is still the stored one; returns it with the version raised."""
         ...
@@ -69,10 +94,54 @@ class Ledger(Protocol):
         """
         ...
 
-    async def settle(self, hold: Hold, actual_nano: int | None) -> None:
+    async def settle(self, hold: Hold, actual_nano: int | None, use: Use | None = None) -> None:
         """Replace the hold by what the call did cost, safe to repeat. None: unknown, all is charged as unconfirmed.
 
+        `use` is told to whoever reads the stream of the table, once for each hold that is settled.
+
         Raises StoreUnavailable once its retries are spent, having logged it; the hold stays and is forfeited later.
+        """
+        ...
+
+
+class KeyCipher(Protocol):
+    """Seals texts under a context that has to be named again to open them. Raises ProviderKeyUnavailable."""
+
+    async def seal(self, text: str, context: Mapping[str, str]) -> str: ...
+    async def unseal(self, sealed: str, context: Mapping[str, str]) -> str: ...
+
+
+class ProviderKeyAdministration(Protocol):
+    """Raises NotFound (code key_not_found), ProviderKeyUnavailable and StoreUnavailable."""
+
+    async def put(self, key: ProviderKey, text: str) -> ProviderKey: ...
+    async def read(self, tenant: str, provider: str) -> ProviderKey: ...
+    async def delete(self, tenant: str, provider: str) -> None: ...
+
+
+class ProviderKeys(Protocol):
+    async def of(self, tenant: str) -> Mapping[str, ProviderKey]:
+        """Provider name -> the tenant's key, perhaps a minute old. Raises StoreUnavailable."""
+        ...
+
+    async def unseal(self, key: ProviderKey) -> str:
+        """Its text. Raises ProviderKeyUnavailable; no other key may be used in its place."""
+        ...
+
+
+class AuditPage(Struct, frozen=True, kw_only=True):
+    entries: Sequence[AuditEntry]
+    next: str | None
+    """The place behind which the next page begins; None: this is the last one."""
+
+
+class AuditTrail(Protocol):
+    """Raises StoreUnavailable."""
+
+    async def write(self, entry: AuditEntry) -> None: ...
+    async def page(self, *, after: str, until_s: int, limit: int) -> AuditPage:
+        """At most `limit` entries behind a place, the oldest first. Thirteen digits of epoch milliseconds are a place
+        before all entries of that moment; `until_s`: epoch seconds after which nothing was written yet.
         """
         ...
 
@@ -83,6 +152,27 @@ class Sweeper(Protocol):
 
         Raises NotFound and StoreUnavailable.
         """
+        ...
+
+
+class Standings(Protocol):
+    async def standings(self, account_id: str, now: int) -> tuple[Standing, Standing]:
+        """Of the day and of the month, as the next reserve will find them. Raises NotFound and StoreUnavailable."""
+        ...
+
+
+class UseKeeper(Protocol):
+    async def keep(self, records: Sequence[Json]) -> Sequence[int]:
+        """Keep what records of the table's stream tell of calls, each once however often it is told.
+
+        Gives the places of those that could not be kept now and are to be told again.
+        """
+        ...
+
+
+class UseReports(Protocol):
+    async def days(self, key_id: str, first: str, last: str) -> Sequence[DayOfUse]:
+        """What a key used from one day (`20261122`) to another, both included. Raises StoreUnavailable."""
         ...
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from prxy.canonical.parts import Json
 
@@ -194,6 +194,109 @@ class Standing(Struct, frozen=True, kw_only=True):
     held_nano: int
     unconfirmed_nano: int
     """Charged in full because the provider's word is missing."""
+    resets_at: int
+    """When the window ends: epoch seconds."""
+
+
+class Tokens(Struct, frozen=True, array_like=True):
+    """By class, as `Usage` tells them; 0 where a provider did not say."""
+
+    input: int = 0
+    cached_input: int = 0
+    cache_write: int = 0
+    output: int = 0
+    reasoning: int = 0
+
+
+class Use(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is remembered of one attempt at a provider. Short names: each settle writes it into the item of the key."""
+
+    request_id: str = field(name="i")
+    provider: str = field(name="p")
+    model: str = field(name="m")
+    """As the provider was asked for it."""
+    asked: str | None = field(default=None, name="a")
+    """As the client wrote it, where that is another text."""
+    answered: str | None = field(default=None, name="w")
+    """As the provider reported it, where that is another text."""
+    calls: int = field(default=1, name="n")
+    """1 for the first attempt of a call, 0 for all others and for the steps of its modules."""
+    status: int = field(default=200, name="s")
+    """Of HTTP."""
+    error: str | None = field(default=None, name="e")
+    """Its code."""
+    tokens: Tokens = field(default=Tokens(), name="t")
+    first_byte_ms: int | None = field(default=None, name="f")
+    lasted_ms: int = field(default=0, name="l")
+    """From the hold to the settlement."""
+    modules: tuple[str, ...] = field(default=(), name="g")
+    unpriced: bool = field(default=False, name="x")
+    """Nobody knows what it did cost."""
+    nonce: str = field(default="", name="o")
+    """Names the attempt. This and what follows is set by the ledger, in the write that charges the account."""
+    at: int = field(default=0, name="b")
+    """When it was admitted: epoch seconds, of the day that is charged."""
+    cost_nano: int = field(default=0, name="c")
+    unconfirmed_nano: int = field(default=0, name="u")
+    """Charged in full because the provider's word is missing."""
+
+
+class Used(Struct, frozen=True, kw_only=True):
+    """Uses, added up."""
+
+    calls: int = 0
+    unpriced_calls: int = 0
+    """Of which nobody knows what they did cost."""
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost_nano: int = 0
+    unconfirmed_nano: int = 0
+    """Charged besides, because the provider's word is missing."""
+
+    def __add__(self, other: Used) -> Used:
+        return Used(**{name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__})
+
+
+class DayOfUse(Struct, frozen=True, kw_only=True):
+    """What one key used of one model in one day."""
+
+    key_id: str
+    tenant: str
+    day: str
+    """`20261122`."""
+    target: str
+    """As `provider/model`."""
+    used: Used
+
+
+class ProviderKey(Struct, frozen=True, kw_only=True):
+    """A tenant's own key for a provider, as stored."""
+
+    tenant: str
+    provider: str
+    last4: str
+    updated_at: int
+    sealed: str = ""
+    """What the cipher made of it."""
+
+
+class AuditEntry(Struct, frozen=True, kw_only=True):
+    """One change by an admin. Names of fields, never what stands in them."""
+
+    at_ms: int
+    """Epoch milliseconds."""
+    nonce: str
+    """Tells apart what happened in the same millisecond."""
+    by: str
+    """Id of the admin key."""
+    action: str
+    """For instance `key.rotate`."""
+    target: str
+    """For instance `key/` and the key's id."""
+    fields: tuple[str, ...] = ()
 
 
 class Once(Struct, frozen=True, kw_only=True):

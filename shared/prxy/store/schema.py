@@ -1,14 +1,18 @@
 """The one table, drawn as a table. Every key and attribute name of it is built here.
 
     entity            pk                        sk       attributes
-    key and budget    K#<public id>             key      doc st v xp? · d… m… q… u… unc · res · gk gs
+    key and budget    K#<public id>             key      doc st v xp? · d… m… q… u… unc · res · use? · gk gs
     tenant's budget   B#<tenant>                budget   doc st v · d… m… q… u… unc · res · gk gs
+    provider keys     P#<tenant>                keys     k#<provider> {s last at} …
+    audit entry       A#<year>                  <ms>#…   doc
     cached response   T#<tenant>#cache#<sha>    cache    tn doc ttl
     signed reasoning  T#<tenant>#think#<sha>    think    tn id doc ttl
     circuit breaker   T#<tenant>#break#<sha>    break    tn tg n? w? xu? ttl
     lesson            T#<tenant>#learn#<sha>    learn    tn tg n s ttl
     call run once     I#<public id>#<sha>       once     fp o xp? doc? ttl
     shelved vector    T#<tenant>#shelf#<sha>    <age>#…  tn n vec ttl
+    use of a call     U#<public id>#<day>       <at>#…   tn doc ttl
+    use of a day      R#<public id>#<month>     <day>#…  tn · calls, tokens and nano-USD as `Used` names them
 
     doc        the record as JSON text
     st, v, xp  status, version and expiry of the key, so that a write can compare them
@@ -17,9 +21,12 @@
                runs, `doc` only where it finished with an answer that fits
     tg         provider/model
     n, w, xu   failures since `w`; until when the model is asked last. Of a lesson: calls, and in `s` the sum of rewards
+    s          of a provider key: what the cipher made of it; `last` its last characters, `at` when it was put
     n, vec     what the vector stands for, and its 8-bit coordinates in base64
     ttl        epoch seconds; a read ignores what is past it, DynamoDB deletes it later
     res        {<rid>: {a: nano-USD, o: nonce, x: expiry, d: day}}, the holds in flight; without `o` a tombstone
+    use        what the last settled call did use, as JSON text: the stream of the table tells every one of them
+    <at>#…     epoch seconds and the nonce of the attempt; <day>#… is followed by provider/model
     d20261122 m202611      nano-USD spent or held in that day, in that month
     q202611221830          calls in that minute
     u20261122 u202611 unc   nano-USD charged without the provider's word: of that day, of that month, ever
@@ -47,7 +54,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from prxy.canonical.parts import Wire
-from prxy.store.records import Account, ApiKey, KeyStatus, Tenant
+from prxy.store.records import Account, ApiKey, AuditEntry, KeyStatus, ProviderKey, Tenant, Use
 from prxy.store.table import Item, Value
 
 PARTITION, SORT, TTL = "pk", "sk", "ttl"
@@ -57,6 +64,9 @@ FINGERPRINT = "fp"
 NAME, VECTOR = "n", "vec"
 TARGET, FAILURES, SINCE, OPEN_UNTIL = "tg", "n", "w", "xu"
 LESSONS, REWARD = "n", "s"
+USE = "use"
+SEALED, LAST, PUT_AT = "s", "last", "at"
+_OF_PROVIDER = "k#"
 AMOUNT, NONCE, HOLD_EXPIRY, HOLD_DAY = "a", "o", "x", "d"
 INDEX, INDEX_PARTITION, INDEX_SORT = "keys_by_tenant", "gk", "gs"
 ALL_KEYS, ALL_TENANTS = "K", "B"
@@ -92,6 +102,19 @@ def api_key_at(key_id: str) -> Item:
 
 def tenant_at(tenant: str) -> Item:
     return {PARTITION: f"B#{tenant}", SORT: "budget"}
+
+
+def provider_keys_at(tenant: str) -> Item:
+    return {PARTITION: f"P#{tenant}", SORT: "keys"}
+
+
+def provider_key_name(provider: str) -> str:
+    """The attribute in which it stands."""
+    return f"{_OF_PROVIDER}{provider}"
+
+
+def audit_partition(year: int) -> str:
+    return f"A#{year}"
 
 
 def cached_response_at(tenant: str, digest: str) -> Item:
@@ -131,9 +154,32 @@ def vector_at(tenant: str, shelf: str, name: str, epoch_ms: int) -> Item:
     return {PARTITION: shelf_partition(tenant, shelf), SORT: f"{shelved_since(epoch_ms)}#{_sha(name)[:16]}"}
 
 
+def use_at(key_id: str, use: Use) -> Item:
+    return {PARTITION: f"U#{key_id}#{day_of(use.at)}", SORT: f"{use.at:010d}#{use.nonce}"}
+
+
+def day_of_use_at(key_id: str, use: Use) -> Item:
+    day = day_of(use.at)
+    return {PARTITION: days_partition(key_id, day), SORT: f"{day}#{use.provider}/{use.model}"}
+
+
+def days_partition(key_id: str, day: str) -> str:
+    return f"R#{key_id}#{day[:6]}"
+
+
+def day_of(at: int) -> str:
+    """`20261122`."""
+    return time.strftime("%Y%m%d", time.gmtime(at))
+
+
 def tenant_prefix(tenant: str) -> str:
     """How `gs` begins for every key of the tenant."""
     return f"{tenant}#"
+
+
+def place_of_key(key: ApiKey) -> str:
+    """`gs` of a key."""
+    return tenant_prefix(key.tenant) + key.id
 
 
 def _sha(text: str) -> str:
@@ -142,6 +188,7 @@ def _sha(text: str) -> str:
 
 _documents = msgspec.json.Decoder(ApiKey)
 _tenants = msgspec.json.Decoder(Tenant)
+_entries = msgspec.json.Decoder(AuditEntry)
 
 
 def render_api_key(key: ApiKey) -> Item:
@@ -152,7 +199,7 @@ def render_api_key(key: ApiKey) -> Item:
 
 def render_new_api_key(key: ApiKey) -> Item:
     """The whole item: with the empty map of holds, without which no hold can be set."""
-    place = {INDEX_PARTITION: ALL_KEYS, INDEX_SORT: tenant_prefix(key.tenant) + key.id}
+    place = {INDEX_PARTITION: ALL_KEYS, INDEX_SORT: place_of_key(key)}
     return {**api_key_at(key.id), **place, **render_api_key(key), TENANT: key.tenant, HOLDS: {}, UNCONFIRMED: 0}
 
 
@@ -181,6 +228,35 @@ def parse_tenant(item: Item) -> Tenant:
 
 def parse_account(item: Item) -> Account:
     return parse_api_key(item) if item[SORT] == api_key_at("")[SORT] else parse_tenant(item)
+
+
+def render_audit(entry: AuditEntry) -> Item:
+    year = time.gmtime(entry.at_ms // 1000).tm_year
+    place = {PARTITION: audit_partition(year), SORT: f"{entry.at_ms:013d}#{entry.nonce}"}
+    return {**place, DOCUMENT: msgspec.json.encode(entry).decode()}
+
+
+def parse_audit(item: Item) -> AuditEntry:
+    return _entries.decode(text(item[DOCUMENT]))
+
+
+def render_provider_key(key: ProviderKey) -> Item:
+    return {SEALED: key.sealed, LAST: key.last4, PUT_AT: key.updated_at}
+
+
+def parse_provider_keys(tenant: str, item: Item) -> Mapping[str, ProviderKey]:
+    """All of a tenant's, by provider. A name is what its attribute says, whatever stands in it."""
+    rows = {name[len(_OF_PROVIDER) :]: mapping(item[name]) for name in item if name.startswith(_OF_PROVIDER)}
+    return {
+        provider: ProviderKey(
+            tenant=tenant,
+            provider=provider,
+            sealed=text(row[SEALED]),
+            last4=text(row[LAST]),
+            updated_at=number(row[PUT_AT]),
+        )
+        for provider, row in rows.items()
+    }
 
 
 class Windows(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from prxy.canonical.errors import StoreUnavailable
 from prxy.store.ports import Ledger
-from prxy.store.records import NO_LIMITS, Account, Claim, Hold
+from prxy.store.records import NO_LIMITS, Account, Claim, Hold, Use
 
 
 class SharedLedger(Ledger):
@@ -39,11 +39,14 @@ class SharedLedger(Ledger):
         with suppress(StoreUnavailable):
             await ledger.settle(hold, 0)
 
-    async def settle(self, hold: Hold, actual_nano: int | None) -> None:
+    async def settle(self, hold: Hold, actual_nano: int | None, use: Use | None = None) -> None:
+        """What was used stands in the item of the key alone."""
         if hold.shared is None:
-            return await self._keys.settle(hold, actual_nano)
+            return await self._keys.settle(hold, actual_nano, use)
         ends = await asyncio.gather(
-            self._keys.settle(hold, actual_nano), self._tenants.settle(hold.shared, actual_nano), return_exceptions=True
+            self._keys.settle(hold, actual_nano, use),
+            self._tenants.settle(hold.shared, actual_nano),
+            return_exceptions=True,
         )
         for end in ends:
             if isinstance(end, BaseException):

@@ -35,6 +35,15 @@ class ConditionFailed(Exception):
         """An earlier copy of the same write may have been applied."""
 
 
+class TransactionCancelled(Exception):
+    """Conditions of a transaction did not hold; none of its writes was applied."""
+
+    def __init__(self, failed: Sequence[int]) -> None:
+        super().__init__("Conditions of a transaction did not hold.")
+        self.failed = failed
+        """Which of the writes, from 0, had a condition that did not hold."""
+
+
 class Throttled(StoreUnavailable):
     """The store refused for load, as often as it was asked. Nothing was applied."""
 
@@ -70,6 +79,20 @@ class Update(Struct, frozen=True, kw_only=True):
     names: Mapping[str, str] = {}
     values: Mapping[str, Value] = {}
     returned: Returned = Returned.NONE
+
+
+class Put(Struct, frozen=True, kw_only=True):
+    """A new item, as part of a transaction."""
+
+    item: Mapping[str, Value]
+    condition: Condition | None = None
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """An update, as part of a transaction."""
+
+    key: Mapping[str, Value]
+    update: Update
 
 
 class Query(Struct, frozen=True, kw_only=True):
@@ -109,6 +132,13 @@ class Table(Protocol):
 
     async def delete_item(self, key: Mapping[str, Value], *, condition: Condition | None = None) -> None:
         """Raises ConditionFailed."""
+        ...
+
+    async def transact(self, writes: Sequence[Put | Change]) -> None:
+        """All of them, at most 100 and no two to the same item, or none. Raises TransactionCancelled.
+
+        Safe to repeat only where a condition keeps it from being applied twice.
+        """
         ...
 
     async def query(self, query: Query, *, attempts: Attempts = READ) -> Sequence[Item]: ...

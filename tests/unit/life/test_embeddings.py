@@ -36,6 +36,7 @@ from prxy.providers.transport import Deadlines, Transport
 from prxy.side_calls import SideCalls
 from prxy.store.keys import DynamoKeyAdministration
 from prxy.store.ledger import DynamoLedger
+from prxy.store.provider_keys import NoProviderKeys
 from prxy.store.records import ApiKey, KeyStatus, Limits
 from prxy.store.schema import HOLDS, api_key_at, number
 from prxy.store.table import Table
@@ -93,6 +94,7 @@ async def desk(upstream: Upstream, catalog: Catalog, transport: Transport) -> De
     table = await fresh_table(transport)
     urls = {"openai": f"{upstream.url}/v1", "vllm": f"{upstream.url}/v1", "anthropic": upstream.url}
     side_calls = SideCalls(
+        provider_keys=NoProviderKeys(),
         providers=configure(PROVIDERS.values(), keys={"openai": "operator", "anthropic": "operator"}, urls=urls),
         catalog=catalog,
         ledger=DynamoLedger(table),

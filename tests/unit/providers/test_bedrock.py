@@ -118,7 +118,7 @@ def test_with_credentials_of_aws_it_needs_no_key() -> None:
     provider = configured(AWS)
 
     assert provider.usable
-    assert route(MODEL, {"bedrock": provider}, None).credential is None
+    assert route(MODEL, {"bedrock": provider}, None, {}).credential is None
 
 
 def test_without_a_key_and_without_credentials_it_is_not_configured() -> None:
@@ -127,5 +127,5 @@ def test_without_a_key_and_without_credentials_it_is_not_configured() -> None:
 
     assert not provider.usable
     with pytest.raises(InvalidRequest) as caught:
-        route(MODEL, {"bedrock": provider}, None)
+        route(MODEL, {"bedrock": provider}, None, {})
     assert caught.value.code == "provider_not_configured"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.stores import NOON
 
-from prxy.store.key_text import ALPHABET, generate, hashed, parse_key, renew, verify
+from prxy.store.key_text import ALPHABET, accepts, generate, hashed, parse_key, prove, renew, verify
 from prxy.store.records import ApiKey
 
 FIXED = "prxy_live_abcDEF123456" + "0123456789ABCDEFGHIJKLMNOPQRSTUV"
@@ -102,3 +102,21 @@ def test_a_parsed_key_does_not_show_its_secret() -> None:
     made = generate()
 
     assert made.text not in repr(made)
+
+
+def test_a_proved_key_holds_the_presented_secret_and_no_other() -> None:
+    old, new = generate(), generate()
+    key = ApiKey(
+        id="i",
+        name="n",
+        tenant="t",
+        secret_hash=hashed(new.text),
+        previous_hash=hashed(old.text),
+        previous_until=NOON + 60,
+    )
+
+    by_old, by_new = prove(key, old.text), prove(key, new.text)
+
+    assert [accepts(key, each.secret_hash, NOON) for each in (by_old, by_new)] == [True, True]
+    assert [accepts(key, each.secret_hash, NOON + 60) for each in (by_old, by_new)] == [False, True]
+    assert not accepts(by_new, by_old.secret_hash, NOON)

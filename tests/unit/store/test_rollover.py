@@ -126,7 +126,7 @@ async def test_an_unknown_cost_after_midnight_is_unconfirmed_in_the_old_windows(
     assert counters(item) == {name: cents * CENT for name, cents in kept.items()} | {minute_of(before): 1}
     assert item[UNCONFIRMED] == 30 * CENT
     today, _ = await ledger.standings(key.id, seconds(midnight))
-    assert today == Standing(spent_nano=0, held_nano=0, unconfirmed_nano=0)
+    assert today == Standing(spent_nano=0, held_nano=0, unconfirmed_nano=0, resets_at=seconds(midnight) + 86_400)
 
 
 @midnights

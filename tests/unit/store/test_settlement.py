@@ -28,6 +28,7 @@ from prxy.store.schema import HOLDS, UNCONFIRMED, api_key_at, mapping
 from prxy.store.table import Item, Table
 
 CENT = USD // 100
+DECEMBER = NOON + 43_200 + 8 * 86_400
 AFTER_EXPIRY = NOON + 16 * 60
 TWICE = Attempts(count=2, within_s=60.0, connect_s=30.0, read_s=30.0)
 
@@ -85,8 +86,8 @@ async def test_an_unknown_cost_charges_the_whole_hold_as_unconfirmed(
     item = await stored(table, key)
     assert (item["d20261122"], item[UNCONFIRMED], item[HOLDS]) == (30 * CENT, 30 * CENT, {})
     assert await ledger.standings(key.id, NOON) == (
-        Standing(spent_nano=30 * CENT, held_nano=0, unconfirmed_nano=30 * CENT),
-        Standing(spent_nano=30 * CENT, held_nano=0, unconfirmed_nano=30 * CENT),
+        Standing(spent_nano=30 * CENT, held_nano=0, unconfirmed_nano=30 * CENT, resets_at=NOON + 43_200),
+        Standing(spent_nano=30 * CENT, held_nano=0, unconfirmed_nano=30 * CENT, resets_at=DECEMBER),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -18,16 +19,27 @@ _CODES = {"extra_forbidden": "unsupported_field", "missing": "missing_field"}
 
 async def read_model(request: Request, model: type[Model]) -> Model:
     """The body as a model. Raises InvalidRequest naming the field."""
-    body = parse_object(await read_body(request.headers, request.receive))
+    return checked(parse_object(await read_body(request.headers, request.receive)), model)
+
+
+async def read_optional_model(request: Request, model: type[Model]) -> Model:
+    """As `read_model`; no body at all is an empty object."""
+    body = await read_body(request.headers, request.receive)
+    return checked(parse_object(body) if body else {}, model)
+
+
+def checked(fields: object, model: type[Model]) -> Model:
+    """Fields from outside as a model. Raises InvalidRequest naming the one at fault."""
     try:
-        return model.model_validate(body)
+        return model.model_validate(fields)
     except ValidationError as error:
-        raise _invalid(error) from error
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        raise invalid(first["loc"], first) from error
 
 
-def _invalid(error: ValidationError) -> InvalidRequest:
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
+def invalid(where: Sequence[int | str], first: Mapping[str, Any]) -> InvalidRequest:
+    """What pydantic finds fault with, in our words; `where`: the way to the field."""
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where).lstrip(".")
     code = _CODES.get(first["type"], "invalid_type" if first["type"].endswith("_type") else "invalid_value")
     return InvalidRequest(f"'{path}': {first['msg']}.", code=code, param=path)
 

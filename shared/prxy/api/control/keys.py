@@ -1,19 +1,30 @@
-"""/v1/keys: create, list, read, revoke."""
+"""/v1/keys: create, list, read, change, revoke, rotate."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 from fastapi import APIRouter, Request, Response
 from msgspec import structs
 
-from prxy.api.auth import authenticate, require_admin
-from prxy.api.control.bodies import document, read_model
-from prxy.api.control.schemas import CreateKey, describe_key, parse_limits
+from prxy.api.control.admin import Admin
+from prxy.api.control.auditing import note
+from prxy.api.control.bodies import document, read_model, read_optional_model
+from prxy.api.control.changes import named_fields, patched, refuse_revoked
+from prxy.api.control.paging import MOST, Cursor, Limit, page, parse_cursor, render_cursor
+from prxy.api.control.schemas import CreateKey, PatchKey, RotateKey, describe_key, parse_limits
+from prxy.canonical.errors import InvalidRequest, NotFound
 from prxy.control import ControlPlane
 from prxy.store import key_text
 from prxy.store.key_text import ParsedKey
 from prxy.store.records import ApiKey, KeyStatus
+
+LARGEST_BYTES = 32_768
+"""Of a key as it is stored. Its item also holds counters and holds, and DynamoDB takes 400 KB."""
+_ID = re.compile(r"[0-9A-Za-z]{12}")
 
 
 class KeyRoutes:
@@ -23,25 +34,24 @@ class KeyRoutes:
         self._plane = plane
 
     def router(self) -> APIRouter:
-        routes = APIRouter()
+        routes, one = APIRouter(), "/v1/keys/{key_id}"
         routes.add_api_route("/v1/keys", self.list, methods=["GET"])
         routes.add_api_route(
             "/v1/keys", self.create, methods=["POST"], status_code=201, openapi_extra=document(CreateKey)
         )
-        routes.add_api_route("/v1/keys/{key_id}", self.read, methods=["GET"])
-        routes.add_api_route("/v1/keys/{key_id}", self.revoke, methods=["DELETE"], status_code=204)
+        routes.add_api_route(one, self.read, methods=["GET"])
+        routes.add_api_route(one, self.change, methods=["PATCH"], openapi_extra=document(PatchKey))
+        routes.add_api_route(one, self.revoke, methods=["DELETE"], status_code=204)
+        routes.add_api_route(f"{one}/rotate", self.rotate, methods=["POST"], openapi_extra=document(RotateKey))
         return routes
 
-    async def _require_admin(self, request: Request) -> None:
-        require_admin(await authenticate(request.headers, self._plane.keys, self._plane.clock()))
-
-    async def create(self, request: Request) -> dict[str, Any]:
+    async def create(self, request: Request, admin: Admin) -> dict[str, Any]:
         """Make a key. The answer is the only place where its text ever stands."""
-        await self._require_admin(request)
         made = key_text.generate()
-        key = self._new_key(made, await read_model(request, CreateKey))
-        self._plane.pipelines.check(key)
+        body = await read_model(request, CreateKey)
+        key = self._sound(self._new_key(made, body))
         await self._plane.administration.create(key)
+        await self._note(admin, "key.create", key, body.model_fields_set)
         return {**describe_key(key), "key": made.text}
 
     def _new_key(self, made: ParsedKey, body: CreateKey) -> ApiKey:
@@ -57,23 +67,70 @@ class KeyRoutes:
             modules=None if body.modules is None else tuple(body.modules),
             mandatory=tuple(body.mandatory),
             pipeline=body.pipeline,
+            metadata=body.metadata,
         )
 
-    async def list(self, request: Request, tenant: str | None = None) -> dict[str, Any]:
-        """All keys, of one tenant where it is named."""
-        await self._require_admin(request)
-        keys = await self._plane.administration.list(tenant)
-        return {"object": "list", "data": [describe_key(key) for key in keys]}
+    async def _note(self, admin: ApiKey, action: str, key: ApiKey, fields: Iterable[str]) -> None:
+        await note(self._plane, admin, action, f"key/{key.id}", fields)
 
-    async def read(self, request: Request, key_id: str) -> dict[str, Any]:
+    def _sound(self, key: ApiKey) -> ApiKey:
+        """The key, if it can be stored and used. Raises InvalidRequest."""
+        self._plane.pipelines.check(key)
+        if len(msgspec.json.encode(key)) > LARGEST_BYTES:
+            raise InvalidRequest(f"A key may take {LARGEST_BYTES} bytes of JSON; shorten its lists.", param="pipeline")
+        return key
+
+    async def list(self, tenant: str | None = None, limit: Limit = MOST, cursor: Cursor = None) -> dict[str, Any]:
+        """Keys by tenant and id, of one tenant where it is named. `next` is the cursor of the next page."""
+        listing = f"keys {tenant or ''}"
+        found = await self._plane.administration.page(tenant, after=parse_cursor(listing, cursor), limit=limit)
+        following = None if found.next is None else render_cursor(listing, found.next)
+        return page([describe_key(key) for key in found.keys], following)
+
+    async def read(self, key_id: str) -> dict[str, Any]:
         """One key."""
-        await self._require_admin(request)
-        return describe_key(await self._plane.administration.read(key_id))
+        return describe_key(await self._stored(key_id))
 
-    async def revoke(self, request: Request, key_id: str) -> Response:
+    async def _stored(self, key_id: str) -> ApiKey:
+        if not _ID.fullmatch(key_id):
+            raise NotFound(f"There is no key with id '{key_id[:64]}'.", code="key_not_found", param="id")
+        return await self._plane.administration.read(key_id)
+
+    async def change(self, request: Request, admin: Admin, key_id: str) -> dict[str, Any]:
+        """Change a key: what is not named stays, null clears. Calls that reach a provider obey at once."""
+        body = await read_model(request, PatchKey)
+        key = await self._stored(key_id)
+        changed = self._sound(patched(key, body))
+        if changed != key:
+            changed = await self._plane.administration.update(changed)
+            await self._note(admin, "key.change", key, named_fields(body))
+        return describe_key(changed)
+
+    async def revoke(self, admin: Admin, key_id: str) -> Response:
         """Revoke a key: no call of it reaches a provider from the moment this returned."""
-        await self._require_admin(request)
-        key = await self._plane.administration.read(key_id)
+        key = await self._stored(key_id)
         if key.status is not KeyStatus.REVOKED:
             await self._plane.administration.update(structs.replace(key, status=KeyStatus.REVOKED))
+            await self._note(admin, "key.revoke", key, ["status"])
         return Response(status_code=204)
+
+    async def rotate(self, request: Request, admin: Admin, key_id: str) -> dict[str, Any]:
+        """Give a key another secret, shown in this answer only. Limits and spend stay.
+
+        The old secret reaches no provider from the moment this returned, or once the overlap is over. A key has at
+        most two secrets: one from a rotation before is dropped.
+        """
+        body = await read_optional_model(request, RotateKey)
+        key = await self._stored(key_id)
+        refuse_revoked(key, "id")
+        made = key_text.renew(key.id, admin=key.admin)
+        until = int(self._plane.clock()) + body.overlap_s if body.overlap_s else None
+        rotated = structs.replace(
+            key,
+            secret_hash=key_text.hashed(made.text),
+            previous_hash=key.secret_hash if until else None,
+            previous_until=until,
+        )
+        rotated = await self._plane.administration.update(rotated)
+        await self._note(admin, "key.rotate", key, body.model_fields_set)
+        return {**describe_key(rotated), "key": made.text}

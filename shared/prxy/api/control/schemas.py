@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator
+from pydantic_core import PydanticCustomError
 
 from prxy.money.usd import nano_from_usd, usd_from_nano
 from prxy.store.records import ApiKey, KeyStatus, Limits
@@ -15,6 +16,11 @@ Usd = Annotated[Decimal, Field(ge=0, max_digits=21, decimal_places=9), AfterVali
 Name = Annotated[str, StringConstraints(pattern=r"^[\w][\w .@:/+-]{0,127}$", strict=True)]
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,32}$", strict=True)]
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=256, strict=True)]
+Label = Annotated[str, StringConstraints(pattern=r"^[\w.:/-]{1,64}$", strict=True)]
+Note = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=512, strict=True)]
+Names = Annotated[list[Word], Field(max_length=64)]
+MOST_METADATA = 16
+MOST_PATTERNS = 256
 Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 
 
@@ -37,15 +43,49 @@ class CreateKey(Strict):
     tenant: Name = "default"
     pipeline: str | list[Any] | None = None
     """As in `x-prxy-pipe`."""
-    mandatory: list[Word] = []
+    mandatory: Names = []
     """Modules that run whatever the header says."""
-    modules: list[Word] | None = None
+    modules: Names | None = None
     """Modules that a header may name; null allows all."""
-    models: list[Pattern] | None = None
+    models: Annotated[list[Pattern], Field(max_length=MOST_PATTERNS)] | None = None
     """Model patterns that the key may call; null allows all."""
     limits: LimitsBody = LimitsBody()
     expires_at: Annotated[int, Field(strict=True, ge=0, le=2**40)] | None = None
     """Epoch seconds."""
+    metadata: Annotated[dict[Label, Note], Field(max_length=MOST_METADATA)] = {}
+    """The admin's own words about the key; the gateway makes nothing of them."""
+
+
+class PatchKey(Strict):
+    """Fields that are absent stay as they are; null clears. `limits` and `metadata` are merged entry by entry."""
+
+    name: Name = Field(default_factory=str)
+    status: Literal["active", "frozen"] = Field(default_factory=lambda: "active")
+    pipeline: str | list[Any] | None = None
+    mandatory: Names | None = None
+    modules: Names | None = None
+    models: Annotated[list[Pattern], Field(max_length=MOST_PATTERNS)] | None = None
+    limits: LimitsBody | None = None
+    expires_at: Annotated[int, Field(strict=True, ge=0, le=2**40)] | None = None
+    metadata: Annotated[dict[Label, Note | None], Field(max_length=MOST_METADATA)] | None = None
+
+
+class RotateKey(Strict):
+    overlap_s: Annotated[int, Field(strict=True, ge=0, le=7 * 86_400)] = 0
+    """Seconds for which the old secret is accepted beside the new one."""
+
+
+class PutProviderKey(Strict):
+    key: Annotated[SecretStr, Field(strict=True, min_length=1, max_length=512)]
+    """1 to 512 printable ASCII characters without spaces; for Bedrock a Bedrock API key."""
+    tenant: Name = "default"
+
+    @field_validator("key")
+    @classmethod
+    def _is_printable(cls, key: SecretStr) -> SecretStr:
+        if not all("!" <= char <= "~" for char in key.get_secret_value()):
+            raise PydanticCustomError("key", "It must be printable ASCII characters without spaces")
+        return key
 
 
 class PutTenant(Strict):
@@ -58,15 +98,16 @@ class PutTenant(Strict):
 def parse_limits(body: LimitsBody, default_per_day: Decimal | None) -> Limits:
     per_day = body.per_day_usd if "per_day_usd" in body.model_fields_set else default_per_day
     return Limits(
-        per_request_nano=_nano(body.per_request_usd),
-        per_day_nano=_nano(per_day),
-        per_month_nano=_nano(body.per_month_usd),
+        per_request_nano=nano(body.per_request_usd),
+        per_day_nano=nano(per_day),
+        per_month_nano=nano(body.per_month_usd),
         requests_per_minute=body.requests_per_minute,
         concurrency=body.concurrency or Limits().concurrency,
     )
 
 
-def _nano(usd: Decimal | None) -> int | None:
+def nano(usd: Decimal | None) -> int | None:
+    """Nano-USD of an amount; None: no limit."""
     return None if usd is None else nano_from_usd(usd)
 
 
@@ -91,6 +132,7 @@ def describe_key(key: ApiKey) -> dict[str, Any]:
         "modules": None if key.modules is None else list(key.modules),
         "models": None if key.models is None else list(key.models),
         "limits": describe_limits(key.limits),
+        "metadata": dict(key.metadata),
         "created_at": key.created_at,
         "expires_at": key.expires_at,
     }

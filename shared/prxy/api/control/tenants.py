@@ -8,7 +8,8 @@ from fastapi import APIRouter, Request
 from msgspec import structs
 from pydantic import TypeAdapter, ValidationError
 
-from prxy.api.auth import authenticate, require_admin
+from prxy.api.control.admin import Admin
+from prxy.api.control.auditing import note
 from prxy.api.control.bodies import document, read_model
 from prxy.api.control.schemas import Name, PutTenant, describe_limits, parse_limits
 from prxy.canonical.errors import InvalidRequest, NotFound
@@ -35,16 +36,15 @@ class TenantRoutes:
         routes.add_api_route("/v1/tenants/{tenant:path}", self.put, methods=["PUT"], openapi_extra=document(PutTenant))
         return routes
 
-    async def _require_admin(self, request: Request) -> None:
-        require_admin(await authenticate(request.headers, self._plane.keys, self._plane.clock()))
-
-    async def put(self, request: Request, tenant: str) -> dict[str, Any]:
+    async def put(self, request: Request, admin: Admin, tenant: str) -> dict[str, Any]:
         """Give a tenant a budget, or another one. A lower limit holds at once, a first one within 10 seconds."""
-        await self._require_admin(request)
         _check_name(tenant)
         body = await read_model(request, PutTenant)
         limits = structs.replace(parse_limits(body.limits, None), concurrency=body.limits.concurrency or CONCURRENCY)
-        return describe_tenant(await self._stored(tenant, BudgetMode(body.mode), limits))
+        stored = await self._stored(tenant, BudgetMode(body.mode), limits)
+        fields = {"mode", *(f"limits.{name}" for name in body.limits.model_fields_set)}
+        await note(self._plane, admin, "tenant.put", f"tenant/{tenant}", fields)
+        return describe_tenant(stored)
 
     async def _stored(self, tenant: str, mode: BudgetMode, limits: Limits) -> Tenant:
         administration = self._plane.tenants
@@ -56,14 +56,12 @@ class TenantRoutes:
             return made
         return await administration.update(structs.replace(present, mode=mode, limits=limits))
 
-    async def list(self, request: Request) -> dict[str, Any]:
+    async def list(self) -> dict[str, Any]:
         """All budgets of tenants."""
-        await self._require_admin(request)
         return {"object": "list", "data": [describe_tenant(each) for each in await self._plane.tenants.list()]}
 
-    async def read(self, request: Request, tenant: str) -> dict[str, Any]:
+    async def read(self, tenant: str) -> dict[str, Any]:
         """One budget."""
-        await self._require_admin(request)
         return describe_tenant(await self._plane.tenants.read(tenant))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from prxy.api.auth import authenticate, require_ordinary
@@ -31,26 +31,31 @@ class Models:
         require_ordinary(key)
         describe = _for_anthropic if "anthropic-version" in headers else _for_openai
         wanted = scope.get("path_params", {}).get("id")
+        offered = self._offered(key, await self._gateway.provider_keys.of(key.tenant))
         if wanted is None:
-            entries = [describe(provider, card) for provider, card in self._offered(key)]
+            entries = [describe(provider, card) for provider, card in offered]
             await send_json(send, 200, _listed(entries, headers), {})
         else:
-            await send_json(send, 200, self._one(wanted, key, describe), {})
+            await send_json(send, 200, _one(wanted, offered, describe), {})
 
-    def _offered(self, key: ApiKey) -> Iterator[tuple[str, ModelCard]]:
-        """Every priced model of every provider that has a key, as far as this key may call it."""
+    def _offered(self, key: ApiKey, stored: Collection[str]) -> Iterator[tuple[str, ModelCard]]:
+        """Every priced model of every provider that has a key, as far as this key may call it.
+
+        `stored`: providers for which its tenant has a key of its own.
+        """
         providers = self._gateway.providers
-        for name in (name for name, provider in providers.items() if provider.usable):
+        for name in (name for name, each in providers.items() if each.usable or (each.base_url and name in stored)):
             for card in self._gateway.catalog.of(name):
                 if card.answers and may_call(f"{name}/{card.id}", key.models, providers):
                     yield name, card
 
-    def _one(self, wanted: str, key: ApiKey, describe: Any) -> dict[str, Any]:
-        for provider, card in self._offered(key):
-            if wanted in (f"{provider}/{card.id}", card.id):
-                entry: dict[str, Any] = describe(provider, card)
-                return entry
-        raise NotFound(f"The model '{wanted[:128]}' is not offered here.", code="model_not_found", param="model")
+
+def _one(wanted: str, offered: Iterable[tuple[str, ModelCard]], describe: Any) -> dict[str, Any]:
+    for provider, card in offered:
+        if wanted in (f"{provider}/{card.id}", card.id):
+            entry: dict[str, Any] = describe(provider, card)
+            return entry
+    raise NotFound(f"The model '{wanted[:128]}' is not offered here.", code="model_not_found", param="model")
 
 
 def _listed(entries: list[dict[str, Any]], headers: Mapping[str, str]) -> dict[str, Any]:

@@ -1,0 +1,7 @@
+"""What calls used, on the stock runtime."""
+
+from mangum import Mangum
+
+from prxy.wiring import control_plane
+
+handler = Mangum(control_plane(), lifespan="off")
