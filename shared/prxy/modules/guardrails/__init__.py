@@ -52,7 +52,8 @@ class Guardrails(Module):
         profanity_block: bool = False
         """Refuse English profanity."""
         custom_patterns: Annotated[tuple[PatternText | CustomPattern, ...], Meta(max_length=MAX_PATTERNS)] = ()
-        """RE2 patterns, or `{pattern, name, action}`; the action is block unless it says redact or log-only."""
+        """RE2 patterns, or `{pattern, name, action}`; the action is block unless it says redact or log-only. A pattern
+        may compile to 300 instructions, all of them together to 1,500."""
         moderation: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
         """A model that judges the texts of the request before they are sent."""
 
