@@ -6,13 +6,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
+import pytest_asyncio
+from tests.api.faulty_store import FaultyStore
+from tests.api.paid import Paid, paid_gateway
 from tests.api.upstream import Upstream, running_upstream
+
+from prxy.local import dynamodb
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,3 +88,32 @@ def start_gateway(variables: dict[str, str], folder: Path) -> Iterator[Running]:
         finally:
             process.terminate()
             process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[str]:
+    with dynamodb.running() as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def books_of(store: str, upstream: Upstream) -> AsyncIterator[Paid]:
+    """The same table behind no proxy: for keys and what is written about them."""
+    async with paid_gateway(store, upstream.url) as direct:
+        yield direct
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def proxy(store: str, books_of: Paid) -> AsyncIterator[FaultyStore]:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        made = FaultyStore(store, http)
+        await made.come()
+        yield made
+        await made.leave()
+
+
+@pytest.fixture
+def faulty(proxy: FaultyStore) -> Iterator[FaultyStore]:
+    """As it should be, in front of every test."""
+    proxy.forget()
+    yield proxy

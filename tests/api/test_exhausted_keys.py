@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-import httpx
 import pytest
 import pytest_asyncio
 from msgspec.structs import replace as changed
@@ -19,39 +18,9 @@ from tests.api.upstream import Upstream
 from tests.api.wires import NATIVE, Wire, both_ways, is_whole, on_native_wires
 
 from prxy.api.routes import ROUTES
-from prxy.local import dynamodb
 from prxy.store.records import Limits
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[str]:
-    with dynamodb.running() as url:
-        yield url
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def books_of(store: str, upstream: Upstream) -> AsyncIterator[Paid]:
-    """The same table behind no proxy: for keys and what is written about them."""
-    async with paid_gateway(store, upstream.url) as direct:
-        yield direct
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def proxy(store: str, books_of: Paid) -> AsyncIterator[FaultyStore]:
-    async with httpx.AsyncClient(trust_env=False) as http:
-        made = FaultyStore(store, http)
-        await made.come()
-        yield made
-        await made.leave()
-
-
-@pytest.fixture
-def faulty(proxy: FaultyStore) -> Iterator[FaultyStore]:
-    """As it should be, in front of every test."""
-    proxy.forget()
-    yield proxy
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
