@@ -89,11 +89,12 @@ class Clients:
 
     async def _exchange(self, call: int, ask: Ask, url: str, headers: dict[str, str]) -> Ended:
         path = f"{url}/v1/chat/completions"
+        patience_s = self.dice.uniform(0.01, 0.15) if ask.leaves_after == 0 else None
         try:
-            if ask.leaves_after == 0:
-                async with asyncio.timeout(self.dice.uniform(0.01, 0.15)):
-                    await self.http.post(path, json=ask.body, headers=headers)
-            async with self.http.stream("POST", path, json=ask.body, headers=headers) as reply:
+            async with (
+                asyncio.timeout(patience_s),
+                self.http.stream("POST", path, json=ask.body, headers=headers) as reply,
+            ):
                 return await self._read(call, ask, reply)
         except (httpx.TransportError, TimeoutError):
             return Ended(call=call, status=0)

@@ -37,7 +37,7 @@ from prxy.canonical.parts import (
     Url,
 )
 from prxy.canonical.request import ChatRequest, HostedTool, OutputKind
-from prxy.catalog import ModelCard, Rates
+from prxy.catalog import ModelCard, Prices, Rates
 from prxy.money.prices import nano_from_pico, rows_of
 
 CALL_TOKENS = 512
@@ -132,14 +132,19 @@ def _worst(card: ModelCard, request: ChatRequest, input_tokens: int) -> tuple[Ra
     """
     if card.prices is None:
         return None
-    words = [request.service_tier, *(request.extras.fields.values() if request.extras else ())]
-    named = rows_of(card.prices, words)
-    if named is None:
-        return None
-    rows = [*card.prices.standard, *named]
-    if request.service_tier == "auto":
-        rows += (rates for tier in card.prices.tiers.values() for rates in tier)
+    named = [request.service_tier, *(request.extras.fields.values() if request.extras else ())]
+    rows = [*card.prices.standard]
+    for served in _tiers(card.prices, request):
+        priced = rows_of(card.prices, [*named, *served.split("+")])
+        if priced is None:
+            return None
+        rows += priced
     return tuple(rates for rates in rows if input_tokens > rates.above_tokens or rates.above_tokens == 0)
+
+
+def _tiers(prices: Prices, request: ChatRequest) -> tuple[str, ...]:
+    """What a vendor may serve the request in, beside what it names: `auto` leaves the choice to the vendor."""
+    return ("", *(tier for tier in prices.tiers if request.service_tier == "auto"))
 
 
 def _input_price(worst: Sequence[Rates], body: bytes) -> int:

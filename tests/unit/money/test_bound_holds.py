@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.unit.money.wishes import CARDS, VARIED, bills, most_read, permitted, rendered, wishes
 
-from prxy.canonical.parts import Text
+from prxy.canonical.parts import Extras, Text
 from prxy.canonical.request import ChatRequest, Message, Role, Sampling
 from prxy.canonical.response import Usage
 from prxy.catalog import ModelCard, Rates
@@ -49,19 +49,21 @@ def test_nothing_that_a_request_permits_costs_more_than_its_bound(
 
 
 @given(card=cards, request=wishes(), name=formats, available=st.integers(0, 10**10))
-def test_a_fitted_limit_is_affordable_or_the_smallest_there_is(
+def test_a_fitted_limit_is_affordable_or_costs_no_more_than_the_smallest(
     card: ModelCard, request: ChatRequest, name: str, available: int
 ) -> None:
     request = replace(request, sampling=replace(request.sampling, max_output_tokens=None))
     cap = fit_output_cap(card, request, available)
     assume(cap is not None)
-    fitted = replace(request, sampling=replace(request.sampling, max_output_tokens=cap))
+    fitted, least = (
+        replace(request, sampling=replace(request.sampling, max_output_tokens=tokens)) for tokens in (cap, FLOOR_TOKENS)
+    )
 
     nano = bound_nano(card, fitted, rendered(fitted, name))
 
     assert cap is not None
     assert FLOOR_TOKENS <= cap <= (card.max_output_tokens or 4_096)
-    assert nano is None or nano <= available or cap == FLOOR_TOKENS
+    assert nano is None or nano <= available or nano == bound_nano(card, least, rendered(least, name))
 
 
 @given(card=cards, request=wishes(), name=formats, more=st.integers(1, 9))
@@ -96,12 +98,20 @@ def each_kind(read: int, written: int) -> Iterator[Usage]:
 LENGTHS = (100, 32_001, 100_001, 128_001, 200_000, 200_001, 256_001, 272_001)
 
 
+FAST = Extras(format="anthropic_messages", fields={"speed": "fast"})
+
+
+@pytest.mark.parametrize("extras", [None, FAST], ids=["plain", "fast"])
 @pytest.mark.parametrize("asked", [None, "auto"])
-def test_the_bound_of_every_model_covers_every_kind_of_token_at_every_length(asked: str | None) -> None:
+def test_the_bound_of_every_model_covers_every_kind_of_token_at_every_length(
+    asked: str | None, extras: Extras | None
+) -> None:
     """Exhaustive where the property above samples."""
     words = Message(role=Role.USER, parts=(Text(text="Hello"),))
     sampling = Sampling(max_output_tokens=1_000)
-    request = ChatRequest(format="f", model="m", messages=(words,), sampling=sampling, service_tier=asked)
+    request = ChatRequest(
+        format="f", model="m", messages=(words,), sampling=sampling, service_tier=asked, extras=extras
+    )
     covered = 0
 
     for card, length in itertools.product(CARDS, LENGTHS):
@@ -109,11 +119,10 @@ def test_the_bound_of_every_model_covers_every_kind_of_token_at_every_length(ask
         written, nano = most_written(card, request), bound_nano(card, request, b'"1h"'.ljust(read))
         for usage, tier in itertools.product(each_kind(read, written), permitted(card, request)):
             spent = cost_nano(card, replace(usage, **tier))
-            assert spent is not None
-            assert nano is None or spent <= nano, (card.id, usage, tier)
+            assert nano is None or (spent is not None and spent <= nano), (card.id, usage, tier)
             covered += nano is not None
 
-    assert covered > 100_000
+    assert covered > 3_000
 
 
 def test_what_is_heard_anew_is_never_cheaper_than_what_is_heard_again() -> None:
