@@ -101,8 +101,7 @@ def fit_output_cap(card: ModelCard, request: ChatRequest, available_nano: int) -
         return None
     most = card.max_output_tokens or DEFAULT_OUTPUT_TOKENS
     left_pico = (available_nano - card.prices.fee_nano) * 1000 - read * _input_price(worst, body)
-    each_pico = _output_price(worst) * _choices(request)
-    affordable = left_pico // each_pico if each_pico else most
+    affordable = left_pico // max(1, _output_price(worst) * _choices(request))
     needed = _output_tokens(card, worst, FLOOR_TOKENS) or FLOOR_TOKENS
     return FLOOR_TOKENS if affordable < needed else min(most, affordable)
 
