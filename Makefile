@@ -16,6 +16,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 -include make/lambda.mk
 -include make/clients.mk
 -include make/stores.mk
+-include make/transports.mk
 
 .PHONY: help
 help: ## Show this list
@@ -46,9 +47,19 @@ setup: $(VENV)/dev.stamp ## Make .venv with everything the tests and checks need
 run: $(VENV)/run.stamp ## Start the local gateway on PORT (3099) and print its keys
 	@exec $(BIN)/prxy serve --port $(PORT)
 
+OUTSIDE := $(addprefix tests/,api clients guides history money)
+
 .PHONY: test
-test: setup $(SAM) $(CLIENTS) ## Run the whole offline test suite
-	$(BIN)/python -m pytest
+test: setup $(SAM) $(CLIENTS) ## Run the whole offline test suite, in two processes
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going test-outside test-inside
+
+.PHONY: test-outside
+test-outside: setup
+	$(BIN)/python -m pytest $(OUTSIDE)
+
+.PHONY: test-inside
+test-inside: setup
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(OUTSIDE))
 
 .PHONY: check
 check: setup $(SAM) ## Check format, lint, types, imports, generated docs and the template
@@ -66,7 +77,7 @@ format: setup ## Rewrite the sources in the project's format
 	$(BIN)/ruff check --fix .
 
 .PHONY: bench
-bench: setup ## Measure beside bare relays and LiteLLM, write docs/bench.md (ARGS=--help)
+bench: setup ## Measure beside bare relays, Portkey and LiteLLM, write docs/bench.md (ARGS=--help)
 	$(BIN)/python -m bench $(ARGS)
 
 .PHONY: lock
@@ -84,7 +95,7 @@ lock: $(BIN)/uv ## Compile requirements/*.in (UPGRADE=--upgrade takes newer vers
 	$(COMPILE) $(R)/clients.in -o $(R)/clients.txt
 
 .PHONY: docs
-docs: setup ## Write docs/modules.md from the modules
+docs: setup ## Write the pages and schemas that are made from the code
 	$(BIN)/python scripts/write_docs.py
 
 .PHONY: catalog

@@ -1,1 +1,1 @@
-"""What a call costs: this gateway beside bare relays and LiteLLM, on loopback, every answer checked word for word."""
+"""What a call costs: this gateway beside bare relays, Portkey and LiteLLM, on loopback, every answer checked."""

@@ -17,6 +17,7 @@ from botocore.config import Config
 
 from bench import table, upstream
 from bench.scenarios import SCENARIOS
+from bench.seeding import new_key
 from bench.table import Metered, Wire
 from prxy.providers import PROVIDERS
 from prxy.providers.aws.credentials import FixedCredentials
@@ -26,8 +27,6 @@ from prxy.providers.transport import Transport
 from prxy.settings import read_settings
 from prxy.store import boto, dynamodb
 from prxy.store.dynamodb import Address
-from prxy.store.key_text import generate, hashed
-from prxy.store.keys import DynamoKeyAdministration
 from prxy.store.ledger import DynamoLedger
 from prxy.store.operations import Answer, CalledTable, Caller
 from prxy.store.records import ApiKey, Claim, Limits, Tokens, Use
@@ -114,7 +113,7 @@ async def cpu(port: int, rounds: int, pairs: int) -> Mapping[str, Sequence[Write
     transport, address = LeanTransport(), Address(region=_REGION, endpoint=f"http://127.0.0.1:{port}")
     tables = {title: make(address, transport) for title, make in _ADAPTERS.items()}
     await tables[LEAN].create_table(TABLE)
-    key, _ = await _new_key(tables[LEAN])
+    key, _ = await new_key(tables[LEAN], _LIMITS, _NOW)
     for _ in range(_STANDING):
         await DynamoLedger(tables[LEAN]).reserve(key, _claim(int(time.time())))
     samples: dict[str, list[Writes]] = {title: [] for title in tables}
@@ -136,21 +135,6 @@ async def _round(ledger: DynamoLedger, key: ApiKey, pairs: int) -> Writes:
         settling_ns += time.process_time_ns() - reserved_ns
         reserving_ns += reserved_ns - began_ns
     return Writes(reserve_us=reserving_ns / pairs / 1000, settle_us=settling_ns / pairs / 1000)
-
-
-async def _new_key(of: Table) -> tuple[ApiKey, str]:
-    """A key with every limit, and its text."""
-    made = generate()
-    key = ApiKey(
-        id=made.id,
-        name="search-team-production",
-        tenant="example-company",
-        secret_hash=hashed(made.text),
-        created_at=_NOW,
-        limits=_LIMITS,
-    )
-    await DynamoKeyAdministration(of).create(key)
-    return key, made.text
 
 
 def _claim(now: int) -> Claim:
@@ -247,7 +231,7 @@ async def _gateway(journal: list[str]) -> AsyncIterator[httpx.AsyncClient]:
         planes = wire(read_settings(environ, PROVIDERS), _CREDENTIALS)
         stack.push_async_callback(planes.aclose)
         await planes.table.create_table(TABLE)
-        _, text = await _new_key(planes.table)
+        _, text = await new_key(planes.table, _LIMITS, _NOW)
         headers = {"authorization": f"Bearer {text}", "content-type": "application/json"}
         to_app = httpx.ASGITransport(app=local_app(planes))
         yield await stack.enter_async_context(
@@ -279,7 +263,7 @@ async def crowds(most: int) -> Sequence[Crowd]:
     written = CalledTable(_NAME, caller)
     await written.create_table(TABLE)
     ledger = DynamoLedger(written)
-    key, _ = await _new_key(written)
+    key, _ = await new_key(written, _LIMITS, _NOW)
     for ago_s in _HISTORY_S:
         await ledger.settle(await ledger.reserve(key, _claim(_NOW - ago_s)), _SPENT_NANO, _USE)
     found: list[Crowd] = []

@@ -99,6 +99,15 @@ def wrong(shape: str, stream: bool, body: bytes) -> str:
     return "" if finished else f"no proper end: {body[-200:]!r}"
 
 
+def wrong_refusal(status: int, body: bytes) -> str:
+    """The same of an answer that should say that a budget is spent, in this gateway's words."""
+    try:
+        code = _decode(body)["error"]["code"]
+    except (msgspec.DecodeError, KeyError, TypeError) as error:
+        return f"unreadable ({error!r}): {body[:200]!r}"
+    return "" if (status, code) == (429, "cost_limit_per_day") else f"another refusal: {body[:200]!r}"
+
+
 def _read_openai(body: bytes) -> tuple[str, bool]:
     choice = _decode(body)["choices"][0]
     return choice["message"]["content"], choice["finish_reason"] == "stop"

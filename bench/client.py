@@ -5,17 +5,25 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from itertools import cycle
 
 import msgspec
 
-from bench.answers import FIRST_WORD, wrong
+from bench.answers import FIRST_WORD, wrong, wrong_refusal
 from bench.http import Connection, connect, make_request
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    headers: dict[str, str]
+    refused: bool = False
+    """The right answer is that the budget is spent."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     path: str
-    headers: dict[str, str]
+    callers: list[Caller]
+    """They take turns."""
     body: str
     shape: str
     stream: bool
@@ -63,7 +71,8 @@ class Load:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._request = make_request(plan.path, plan.headers, plan.body.encode())
+        body = plan.body.encode()
+        self._turns = cycle([(make_request(plan.path, each.headers, body), each.refused) for each in plan.callers])
         self._left = plan.limit
         self._totals: list[float] = []
         self._firsts: list[float] = []
@@ -95,20 +104,28 @@ class Load:
 
     async def _ask(self, connection: Connection) -> None:
         done = asyncio.get_running_loop().create_future()
+        request, refused = next(self._turns)
         answer, asked_at = _Answer(done), time.perf_counter()
-        connection.ask(self._request, answer)
+        connection.ask(request, answer)
         try:
             async with asyncio.timeout(30):
                 await done
         except TimeoutError:
             answer.error = "no whole answer in 30 s"
             connection.close()
-        self._note(answer, asked_at, time.perf_counter())
+        ended_at = time.perf_counter()
+        self._note(answer, answer.error or self._wrong(answer, refused), asked_at, ended_at)
 
-    def _note(self, answer: _Answer, asked_at: float, ended_at: float) -> None:
+    def _wrong(self, answer: _Answer, refused: bool) -> str:
         body = b"".join(answer.pieces)
-        reason = answer.error or wrong(self._plan.shape, self._plan.stream, body)
-        if answer.status != 200 or reason:
+        if refused:
+            return wrong_refusal(answer.status, body)
+        return wrong(self._plan.shape, self._plan.stream, body) or (
+            "" if answer.status == 200 else "words of no answer"
+        )
+
+    def _note(self, answer: _Answer, reason: str, asked_at: float, ended_at: float) -> None:
+        if reason:
             self._failures += 1
             self._reason = self._reason or f"status {answer.status}, {reason}"
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bench.imports import Import
 from bench.measure import Effort, Sample
 from bench.scenarios import Scenario
 
@@ -23,11 +24,24 @@ class Growth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """Seconds from spawning a process until it was ready, once a start."""
+    """Seconds from spawning a gateway to its first right answer, once a start."""
+
+    name: str
+    title: str
+    seconds: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invoked:
+    """A function behind the double of Lambda. Of warm calls: `first_s` and `whole_s` are medians, `cpu_s` a mean."""
 
     title: str
-    ready_when: str
-    seconds: Sequence[float]
+    cold_s: Sequence[float]
+    """From spawning the process to the first byte of its answer, once a start."""
+    first_s: float
+    whole_s: float
+    cpu_s: float
+    resident_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +51,10 @@ class Findings:
     effort: Effort
     titles: Mapping[str, str]
     """Gateway name -> how the tables call it, in their order."""
-    samples: Mapping[Scenario, Samples]
-    growths: Mapping[str, Growth]
-    starts: Sequence[Start]
+    samples: Mapping[Scenario, Samples] = field(default_factory=dict)
+    growths: Mapping[str, Growth] = field(default_factory=dict)
+    starts: Sequence[Start] = ()
+    invoked: Sequence[Invoked] = ()
+    imports: Sequence[Import] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
-    """Gateway name -> why it was not measured."""
+    """What -> why it was not measured."""

@@ -7,12 +7,13 @@ import sys
 from dataclasses import dataclass
 
 import msgspec
+from msgspec.structs import replace
 
 from bench.answers import WORDS
-from bench.client import Plan, Result
+from bench.client import Caller, Plan, Result
 from bench.gateways.base import LOAD_CORE, Gateway, Started, module_command
 from bench.processes import ROOT, pin
-from bench.scenarios import PATHS, Scenario
+from bench.scenarios import PATHS, Asking, Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ def load(gateway: Gateway, started: Started, scenario: Scenario, effort: Effort)
     plan = Plan(
         port=started.port,
         path=PATHS[shape],
-        headers=dict(started.headers),
+        callers=callers(started, scenario),
         body=scenario.body(shape).decode(),
         shape=shape,
         stream=scenario.stream,
@@ -60,6 +61,19 @@ def load(gateway: Gateway, started: Started, scenario: Scenario, effort: Effort)
         limit=effort.limit,
     )
     return msgspec.json.decode(_run_client(msgspec.json.encode(plan), effort.seconds + 60), type=Result)
+
+
+def callers(started: Started, scenario: Scenario) -> list[Caller]:
+    """Whose calls these are; a relay, which knows no keys, has one caller for all scenarios."""
+    match scenario.asking:
+        case Asking.ALL:
+            chosen = started.callers
+        case Asking.SPENT:
+            chosen = tuple(each for each in started.callers if each.refused) or started.callers
+        case Asking.ONE:
+            chosen = started.callers[:1]
+    meant = started.by_upstream.get(scenario.upstream, {})
+    return [replace(each, headers={**each.headers, **meant}) for each in chosen]
 
 
 def _run_client(plan: bytes, patience_s: float) -> bytes:
@@ -81,7 +95,8 @@ def measure(gateway: Gateway, started: Started, scenario: Scenario, effort: Effo
     before = started.process.cpu_s() if started.process else None
     many = load(gateway, started, scenario, effort)
     used = started.process.cpu_s() - before if started.process and before is not None else None
-    one = load(gateway, started, scenario, Effort(seconds=effort.seconds / 2, connections=1))
+    alone_s = effort.seconds if scenario.stream else effort.seconds / 2  # a paced stream lasts 0.8 s
+    one = load(gateway, started, scenario, Effort(seconds=alone_s, connections=1))
     return Sample(
         cpu_s=None if used is None else used / max(many.answers, 1),
         per_second=many.answers / many.seconds,

@@ -11,7 +11,7 @@ from bench.measure import Effort, load
 from bench.processes import Running
 from bench.scenarios import Scenario
 
-_PATIENCE_S = 240.0
+_PATIENCE_S = 400.0
 
 
 def grow(gateway: Gateway, started: Started, process: Running, scenario: Scenario, marks: Sequence[int]) -> Growth:

@@ -29,13 +29,13 @@ class Command:
 
 
 class Running:
-    """A process of ours with a port, and the seconds it took to open it."""
+    """A process of ours with a port that is open."""
 
     def __init__(self, command: Command, port: int, *, core: int, patience_s: float) -> None:
         self.port = port
         # Appending: the child shares the file position, which reading moves.
         self._log = tempfile.TemporaryFile("a+b")  # noqa: SIM115 - open for as long as the process
-        started = time.perf_counter()
+        self.spawned_at = time.perf_counter()
         self._process = subprocess.Popen(
             command.arguments,
             cwd=command.folder,
@@ -46,11 +46,10 @@ class Running:
         )
         pin(self._process.pid, core)
         try:
-            self._wait_for_port(started + patience_s)
+            self._wait_for_port(self.spawned_at + patience_s)
         except NotAvailable:
             self.stop()
             raise
-        self.start_s = time.perf_counter() - started
 
     def _wait_for_port(self, end: float) -> None:
         while not is_open(self.port):
@@ -65,10 +64,6 @@ class Running:
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").strip().splitlines()
         return " / ".join(lines[-3:])[-300:]
-
-    def output(self) -> str:
-        self._log.seek(0)
-        return self._log.read().decode(errors="replace")
 
     def cpu_s(self) -> float:
         """User and system seconds of the process and its children so far."""

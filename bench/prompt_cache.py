@@ -229,7 +229,7 @@ def main() -> None:
                 both = [
                     play(
                         f"http://127.0.0.1:{started.port}",
-                        {**started.headers, "x-prxy-pipe": pipe, "x-provider-key": f"{pipe}-{number}"},
+                        {**started.callers[0].headers, "x-prxy-pipe": pipe, "x-provider-key": f"{pipe}-{number}"},
                         talk,
                         provider,
                     )

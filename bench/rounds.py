@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.cold import cold_starts
-from bench.findings import Findings, Growth, Samples, Start
+from bench.findings import Findings, Growth, Invoked, Samples
 from bench.gateways.base import LOAD_CORE, Gateway, Place, Started, module_command
+from bench.imports import imports
+from bench.lambda_double import invoked
 from bench.measure import Effort, Sample, load, measure
 from bench.memory import grow
 from bench.processes import Command, NotAvailable, Running, free_port
-from bench.scenarios import SCENARIOS, Scenario
+from bench.progress import say
+from bench.scenarios import SCENARIOS, Asking, Scenario
+from bench.starts import starts
+
+_CONNECTIONS_TO_WARM = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +31,11 @@ class Choice:
     gateways: Sequence[Gateway]
     rounds: int
     effort: Effort
+    most_warm_s: float
     memory_marks: Sequence[int]
-    cold_rounds: int
+    start_rounds: int
+    invocations: int
+    """Of each function while it is warm; 0: functions and imports are left out."""
 
 
 def run(choice: Choice) -> Findings:
@@ -37,6 +44,10 @@ def run(choice: Choice) -> Findings:
             up, missing = _start_all(choice.gateways, place, stack)
             samples = {scenario: _scenario(scenario, up, choice) for scenario in choice.scenarios}
             growths = _growths(up, choice.memory_marks)
+        say(f"starts, {choice.start_rounds} rounds")
+        started = starts([gateway for gateway, own in up.items() if own.process], place, choice.start_rounds)
+        functions = _functions(place, choice, missing)
+        say("imports")
         return Findings(
             command=choice.command,
             rounds=choice.rounds,
@@ -44,7 +55,9 @@ def run(choice: Choice) -> Findings:
             titles={gateway.name: gateway.title for gateway in choice.gateways},
             samples=samples,
             growths=growths,
-            starts=[*_start_times(up), *cold_starts(place, choice.cold_rounds)],
+            starts=started,
+            invoked=functions,
+            imports=imports(choice.start_rounds if choice.invocations else 0),
             missing=missing,
         )
 
@@ -68,7 +81,7 @@ def _start_all(
     up: dict[Gateway, Started] = {}
     missing: dict[str, str] = {}
     for gateway in gateways:
-        _say(f"start {gateway.title}")
+        say(f"start {gateway.title}")
         folder = place.folder / gateway.name
         folder.mkdir()
         try:
@@ -76,19 +89,21 @@ def _start_all(
             stack.callback(started.stop)
         except NotAvailable as error:
             missing[gateway.name] = str(error)
-            _say(f"  {error}")
+            say(f"  {error}")
     return up, missing
 
 
 def _scenario(scenario: Scenario, up: Mapping[Gateway, Started], choice: Choice) -> Samples:
-    samples: dict[str, list[Sample]] = {gateway.name: [] for gateway in up}
-    for gateway, started in up.items():
-        load(gateway, started, scenario, Effort(seconds=min(choice.effort.seconds, 2), connections=4))
+    asked = {each: own for each, own in up.items() if scenario.asking is Asking.ONE or not each.unenforced}
+    samples: dict[str, list[Sample]] = {gateway.name: [] for gateway in asked}
+    for gateway, started in asked.items():
+        seconds = min(gateway.warm_s, choice.most_warm_s)
+        load(gateway, started, scenario, Effort(seconds=seconds, connections=_CONNECTIONS_TO_WARM))
     for number in range(choice.rounds):
-        for gateway, started in up.items():
+        for gateway, started in asked.items():
             sample = measure(gateway, started, scenario, choice.effort)
             samples[gateway.name].append(sample)
-            _say(f"{scenario.key} round {number + 1} {gateway.name}: {_line(sample)}")
+            say(f"{scenario.key} round {number + 1} of {choice.rounds}, {gateway.name}: {_line(sample)}")
     return samples
 
 
@@ -102,16 +117,16 @@ def _growths(up: Mapping[Gateway, Started], marks: Sequence[int]) -> dict[str, G
     growths: dict[str, Growth] = {}
     for gateway, started in up.items():
         if started.process is not None and marks:
-            _say(f"memory of {gateway.title}")
+            say(f"memory of {gateway.title}")
             growths[gateway.name] = grow(gateway, started, started.process, SCENARIOS[0], marks)
     return growths
 
 
-def _start_times(up: Mapping[Gateway, Started]) -> Iterator[Start]:
-    for gateway, started in up.items():
-        if started.process is not None:
-            yield Start(title=gateway.title, ready_when="its port is open", seconds=[started.process.start_s])
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+def _functions(place: Place, choice: Choice, missing: dict[str, str]) -> Sequence[Invoked]:
+    if not choice.invocations:
+        return ()
+    try:
+        return invoked(place, choice.start_rounds, choice.invocations)
+    except NotAvailable as error:
+        missing["functions"] = str(error)
+        return ()

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from enum import StrEnum
 
 from bench.answers import Json
+
+
+class Asking(StrEnum):
+    """Whose keys the calls carry."""
+
+    ONE = "one key with room"
+    ALL = "every key"
+    SPENT = "keys that have spent all"
+
 
 PACE_S = 0.004
 """Between two events of a paced stream."""
@@ -27,6 +37,7 @@ class Scenario:
     stream: bool = False
     long: bool = False
     """31 messages and 20 tools in place of one question."""
+    asking: Asking = Asking.ONE
 
     def body(self, shape: str) -> bytes:
         """The request in the wire `shape`."""
@@ -67,28 +78,24 @@ def _anthropic_tool(number: int) -> Json:
 
 _TOOLS = {"openai": _openai_tool, "anthropic": _anthropic_tool}
 
+_OPENAI, _ANTHROPIC = "gpt-4o-mini", "claude-haiku-4-5"
+_PACED_OPENAI, _PACED_ANTHROPIC = "gpt-4o", "claude-sonnet-4-5"
+
 SCENARIOS = (
-    Scenario(key="S1", title="OpenAI to OpenAI, JSON", upstream="openai", model="gpt-4o-mini"),
-    Scenario(key="S2", title="OpenAI to Anthropic, JSON", upstream="anthropic", model="claude-haiku-4-5"),
+    Scenario(key="S1", title="OpenAI to OpenAI, JSON", upstream="openai", model=_OPENAI),
+    Scenario(key="S2", title="OpenAI to Anthropic, JSON", upstream="anthropic", model=_ANTHROPIC),
+    Scenario(key="S3", title="S1 as a stream of 200 words", upstream="openai", model=_OPENAI, stream=True),
+    Scenario(key="S4", title="S2 as a stream of 200 words", upstream="anthropic", model=_ANTHROPIC, stream=True),
+    Scenario(key="S3p", title="S3 with 4 ms between words", upstream="openai", model=_PACED_OPENAI, stream=True),
+    Scenario(key="S4p", title="S4 with 4 ms between words", upstream="anthropic", model=_PACED_ANTHROPIC, stream=True),
+    Scenario(key="S5", title="S2 with 31 messages and 20 tools", upstream="anthropic", model=_ANTHROPIC, long=True),
     Scenario(
-        key="S3", title="OpenAI to OpenAI, stream of 200 words", upstream="openai", model="gpt-4o-mini", stream=True
+        key="S6",
+        title="S1 with six keys, two of which have spent their budget",
+        upstream="openai",
+        model=_OPENAI,
+        asking=Asking.ALL,
     ),
-    Scenario(
-        key="S4",
-        title="OpenAI to Anthropic, stream of 200 words",
-        upstream="anthropic",
-        model="claude-haiku-4-5",
-        stream=True,
-    ),
-    Scenario(
-        key="S5",
-        title="OpenAI to Anthropic, JSON, 31 messages and 20 tools",
-        upstream="anthropic",
-        model="claude-haiku-4-5",
-        long=True,
-    ),
-    Scenario(key="S3p", title="S3 with 4 ms between words", upstream="openai", model="gpt-4o", stream=True),
-    Scenario(
-        key="S4p", title="S4 with 4 ms between words", upstream="anthropic", model="claude-sonnet-4-5", stream=True
-    ),
+    Scenario(key="S6r", title="the refusals of S6 alone", upstream="openai", model=_OPENAI, asking=Asking.SPENT),
 )
+BY_KEY = {scenario.key: scenario for scenario in SCENARIOS}

@@ -1,6 +1,6 @@
-"""Write docs/modules.md and docs/canonical.md from the code: `.venv/bin/python scripts/write_docs.py [--check]`.
+"""Write the pages and schemas that are made from the code: `.venv/bin/python scripts/write_docs.py [--check]`.
 
-`--check` writes nothing and fails where a page would change.
+`--check` writes nothing and fails where one would change.
 """
 
 from __future__ import annotations
@@ -15,13 +15,18 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import answer_schemas
+import api_page
 import canonical_page
+import cli_page
 import msgspec
+import request_schemas
 
 from prxy.modules import MODULES
 from prxy.pipeline.base import Module, OnFailure
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
 
 HEAD = """\
 # Modules
@@ -149,18 +154,42 @@ def field_docstrings(module: type[Module]) -> dict[str, str]:
     return found
 
 
+def schemas() -> str:
+    """What the OpenAPI document says of bodies of the data plane; what holds no other list or object is one line."""
+    found = {
+        "requests": request_schemas.schemas(),
+        "answers": answer_schemas.schemas(),
+        "errors": answer_schemas.errors(),
+    }
+    innermost = re.compile(r"([\[{])\s+([^][{}]*?)\s+([]}])")
+    return (
+        innermost.sub(lambda each: each[1] + re.sub(r"\n\s*", " ", each[2]) + each[3], json.dumps(found, indent=1))
+        + "\n"
+    )
+
+
 def main() -> int:
-    stale = [name for name, page in PAGES.items() if not (DOCS / name).exists() or (DOCS / name).read_text() != page()]
-    if "--check" not in sys.argv[1:]:
-        for name in stale:
-            (DOCS / name).write_text(PAGES[name]())
-        return 0
-    for name in stale:
-        print(f"docs/{name} is out of date: run `make docs`.")
-    return 1 if stale else 0
+    """One after the other: the reference of the API is made of the schemas."""
+    stale = 0
+    for path, page in PAGES.items():
+        written = page()
+        if path.exists() and path.read_text() == written:
+            continue
+        stale = 1
+        if "--check" in sys.argv[1:]:
+            print(f"{path.relative_to(ROOT)} is out of date: run `make docs`.")
+        else:
+            path.write_text(written)
+    return stale if "--check" in sys.argv[1:] else 0
 
 
-PAGES = {"modules.md": render, "canonical.md": canonical_page.render}
+PAGES = {
+    DOCS / "modules.md": render,
+    DOCS / "canonical.md": canonical_page.render,
+    DOCS / "cli.md": cli_page.render,
+    ROOT / "shared/prxy/api/control/wires.json": schemas,
+    DOCS / "api.md": api_page.render,
+}
 
 
 if __name__ == "__main__":

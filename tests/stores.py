@@ -6,11 +6,12 @@ import secrets
 from collections.abc import AsyncIterator
 from functools import cache
 
+from tests.transports import ADAPTERS, CHOSEN
+
 from prxy.canonical.errors import ProviderStreamInterrupted, ProviderTimeout
 from prxy.local import dynamodb as embedded
 from prxy.providers.aws.credentials import FixedCredentials
 from prxy.providers.aws.sigv4 import Credentials
-from prxy.providers.lean import LeanTransport
 from prxy.providers.transport import HttpReply, HttpRequest, Transport
 from prxy.store.attempts import Attempts
 from prxy.store.dynamodb import Address, make_table
@@ -58,8 +59,9 @@ async def fresh_table(transport: Transport, url: str | None = None, name: str | 
     return table
 
 
-async def lean_transport() -> AsyncIterator[Transport]:
-    transport = LeanTransport()
+async def store_transport(adapter: str = CHOSEN) -> AsyncIterator[Transport]:
+    """The way to the store that the suite was asked to take."""
+    transport = ADAPTERS[adapter]()
     yield transport
     await transport.aclose()
 

@@ -1,7 +1,10 @@
 """Who is measured, in the order of the tables."""
 
+from bench.gateways.bare_asgi import BARE_ASGI
+from bench.gateways.bare_fastapi import BARE_FASTAPI
+from bench.gateways.direct import DIRECT
 from bench.gateways.litellm import LITELLM
+from bench.gateways.portkey import PORTKEY
 from bench.gateways.prxy import PRXY
-from bench.gateways.relays import BARE_ASGI, BARE_STARLETTE_HTTPX, DIRECT
 
-GATEWAYS = (DIRECT, BARE_ASGI, BARE_STARLETTE_HTTPX, PRXY, LITELLM)
+GATEWAYS = (DIRECT, BARE_ASGI, BARE_FASTAPI, PRXY, PORTKEY, LITELLM)

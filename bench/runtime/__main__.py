@@ -14,7 +14,7 @@ from statistics import median
 
 from bench.gateways.base import LOAD_CORE, Place, module_command
 from bench.processes import Command, Running, free_port
-from bench.runtime.measures import MIB, Growth, Sides, Starts, growth, sides, starts
+from bench.runtime.measures import MIB, Growth, Sides, growth, sides
 
 _NOTE = """\
 Python {python}, {rounds} rounds by turns, {invocations} invocations each; a figure is the median over the rounds, with
@@ -55,20 +55,10 @@ def _of_growth(found: Growth) -> Iterator[Line]:
     yield Line(title="chat function, descriptors", shown=f"{before}, then {after}", bar="equal", met=before == after)
 
 
-def _of_starts(found: Starts) -> Iterator[Line]:
-    yield Line(title="chat function, cold start", shown=_spread([each * 1e3 for each in found.chat_s], " ms"))
-    yield Line(
-        title="bare Starlette and httpx, cold start", shown=_spread([each * 1e3 for each in found.bare_s], " ms")
-    )
-    ratios = [mine / other for mine, other in zip(found.chat_s, found.bare_s, strict=True)]
-    yield Line(title="cold start, ratio", shown=_spread(ratios), bar="<= 1.5", met=median(ratios) <= 1.5)
-
-
 async def _measure(place: Place, rounds: int, invocations: int, long_run: int) -> list[Line]:
     return [
         *_of_sides(sides(place, rounds, invocations)),
         *_of_growth(await growth(place, long_run)),
-        *_of_starts(await starts(place, rounds)),
     ]
 
 

@@ -26,6 +26,6 @@ handler = Mangum(app, lifespan="off")
 def __getattr__(name: str) -> Mangum:
     if name != "relay":
         raise AttributeError(name)
-    from bench.gateways.bare_starlette_httpx import make_app  # noqa: PLC0415  # not a part of the one-word function
+    from bench.relays.fastapi_httpx import make_app  # noqa: PLC0415  # not a part of the one-word function
 
     return Mangum(make_app(int(os.environ["UPSTREAM_PORT"])), lifespan="off")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
@@ -16,10 +15,8 @@ from pathlib import Path
 from bench.gateways.base import GATEWAY_CORE, LOAD_CORE, Place, module_command
 from bench.processes import ROOT, Command, NotAvailable, Running, free_port, is_open, pin
 from bench.runtime.wire import Wire
-from prxy.local.functions_server import prepare
-from prxy.local.keys import local_keys
+from bench.seeding import seed, store_variables
 from prxy.local.runtime_api import RuntimeApi
-from prxy.settings import read_settings
 
 RUNTIME = (sys.executable, "-m", "prxy_streaming")
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -111,11 +108,11 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 @asynccontextmanager
-async def in_process(env: Mapping[str, str]) -> AsyncIterator[Function]:
-    """A function in our runtime."""
+async def in_process(env: Mapping[str, str], command: Sequence[str] = RUNTIME) -> AsyncIterator[Function]:
+    """A function in our runtime, or in another one."""
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(RuntimeApi())
-        process = spawn(RUNTIME, {**env, "AWS_LAMBDA_RUNTIME_API": api.address})
+        process = spawn(command, {**env, "AWS_LAMBDA_RUNTIME_API": api.address})
         stack.callback(end, process)
         yield Function(api=api, pid=process.pid)
 
@@ -153,51 +150,23 @@ def word_behind_adapter(env: Mapping[str, str]) -> Iterator[OneWord]:
         yield OneWord(wire=wire, pids=(adapter.pid, server.pid))
 
 
-def store_variables(port: int) -> dict[str, str]:
-    return {
-        "AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{port}",
-        "AWS_ACCESS_KEY_ID": "bench",
-        "AWS_SECRET_ACCESS_KEY": "bench",
-        "AWS_REGION": "eu-central-1",
-        "PRXY_TABLE": "bench",
-    }
-
-
 @asynccontextmanager
 async def chat(place: Place) -> AsyncIterator[tuple[Function, bytes]]:
     """functions/chat_completions, store and provider in processes apart, and a question that it answers in a stream."""
+    async with chat_environment(place) as (env, authorization), in_process(env) as function:
+        question = {"model": "gpt-4o-mini", "stream": True, "messages": [{"role": "user", "content": "How?"}]}
+        yield function, make_event(question, authorization)
+
+
+@asynccontextmanager
+async def chat_environment(place: Place) -> AsyncIterator[tuple[Mapping[str, str], str]]:
+    """Of functions/chat_completions over a store of its own, and the authorization of a key with a daily limit."""
     port = free_port()
     command = Command(arguments=module_command("bench.store", port), env=place.environment())
     table = Running(command, port, core=LOAD_CORE, patience_s=_PATIENCE_S)
     try:
-        settings = read_settings(store_variables(port))
-        keys = local_keys(settings, place.folder)
-        await prepare(settings, keys)
-        question = {"model": "gpt-4o-mini", "stream": True, "messages": [{"role": "user", "content": "How?"}]}
+        first, *_ = await seed(port)
         env = environment(place, "app.handler", ROOT / "functions/chat_completions", **store_variables(port))
-        async with in_process(env) as function:
-            yield function, make_event(question, f"Bearer {keys.ordinary.text}")
+        yield env, first.headers["authorization"]
     finally:
         table.stop()
-
-
-async def cold_start_s(env: Mapping[str, str]) -> float:
-    """From spawning a function's process to its first question for an event. Raises NotAvailable."""
-    asked: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-
-    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if not asked.done():
-            asked.set_result(await reader.readuntil(b"\r\n\r\n"))
-
-    server = await asyncio.start_server(hear, "127.0.0.1", 0)
-    port: int = server.sockets[0].getsockname()[1]
-    started = time.perf_counter()
-    process = spawn(RUNTIME, {**env, "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"})
-    try:
-        said = await asyncio.wait_for(asked, _PATIENCE_S)
-    finally:
-        end(process)
-        server.close()
-    if b"/runtime/invocation/next" not in said:
-        raise NotAvailable(f"the function did not start: {said[:80]!r}")
-    return time.perf_counter() - started

@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from statistics import median
 
 from bench.gateways.base import Place
-from bench.processes import ROOT
 from bench.runtime.functions import (
     Function,
     OneWord,
     chat,
-    cold_start_s,
     environment,
     make_event,
-    store_variables,
     word_behind_adapter,
     word_in_process,
 )
@@ -46,14 +43,6 @@ class Growth:
     invocations: int
     resident_bytes: tuple[int, int]
     descriptors: tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Starts:
-    """Seconds from spawning the process to its first question for an event."""
-
-    chat_s: Sequence[float]
-    bare_s: Sequence[float]
 
 
 def _round(word: OneWord, invocations: int) -> Round:
@@ -87,11 +76,3 @@ async def _ask_often(function: Function, question: bytes, times: int) -> None:
         answer = await function.ask(question)
         if not answer.rstrip().endswith(b"data: [DONE]"):
             raise ValueError(f"the chat function answered {answer[:300]!r}")
-
-
-async def starts(place: Place, rounds: int) -> Starts:
-    """The first start of either, which may write bytecode, is not counted."""
-    function = environment(place, "app.handler", ROOT / "functions/chat_completions", **store_variables(1))
-    bare = environment(place, "bench.runtime.apps.relay", UPSTREAM_PORT=str(place.upstream_port))
-    turns = [(await cold_start_s(function), await cold_start_s(bare)) for _ in range(rounds + 1)][1:]
-    return Starts(chat_s=[mine for mine, _ in turns], bare_s=[other for _, other in turns])

@@ -1,4 +1,4 @@
-"""The admin API for the budgets of tenants, on the stock runtime."""
+"""The admin API for the budgets of tenants and their projects, on the stock runtime."""
 
 from mangum import Mangum
 

@@ -10,7 +10,6 @@ import asyncio
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import replace
 
 from msgspec import structs
 
@@ -18,6 +17,7 @@ from prxy.canonical.errors import (
     CostLimitExceeded,
     GatewayError,
     InvalidRequest,
+    KeyMoved,
     NotFound,
     NotPermitted,
     ProviderConnectionFailed,
@@ -39,22 +39,26 @@ from prxy.store.records import NO_LIMITS, Claim, Limits, Use
 from prxy.upstream import Batch, read_stream, read_whole
 
 FITTINGS = 3
-"""A limit of output is fitted to what a budget holds, and once more to what is left of the key's and the tenant's."""
+"""A limit of output is fitted to what a window holds, then to what is left of the budget that has the least, and once
+more, since that one may have less left of its month than of its day.
+"""
 
 
 class Asking:
     """One call on its way through its targets."""
 
-    def __init__(self, call: Call, gateway: Gateway, seconds: float) -> None:
+    def __init__(self, call: Call, gateway: Gateway, seconds: float, *, rewrites: bool) -> None:
+        """`rewrites`: whether anybody looks at the single events of the answer."""
         self.tried: list[Tried] = []
-        self._call, self._gateway = call, gateway
+        self.call = call
+        """Under the project that its key belonged to when it was admitted last."""
+        self._gateway, self._rewrites = gateway, rewrites
         self._waiting = [*(call.targets or (call.request.model,))]
         self._attempts = Attempts(retries_left=0 if len(self._waiting) > 1 else 1)
         self._clock = asyncio.get_running_loop().time
         self._ends_at = self._clock() + seconds
         self._payments: list[Payment] = []
         self._turn = 0
-        self._admissions = 0
 
     async def begin(self) -> None:
         """Get ready to ask the first target that can be asked.
@@ -85,6 +89,11 @@ class Asking:
         """Of all attempts; None while one is open, and where no price is known."""
         costs = [payment.cost_nano for payment in self._payments]
         return None if None in costs else sum(cost for cost in costs if cost is not None)
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the ledger has the end of every attempt already."""
+        return all(payment.is_written for payment in self._payments)
 
     async def written(self) -> None:
         """Wait until the ledger has the end of every attempt."""
@@ -127,7 +136,14 @@ class Asking:
         return self._ends_at - self._clock()
 
     async def _admitted(self, model: str) -> tuple[Plan, Payment]:
-        call, gateway = self._call, self._gateway
+        try:
+            return await self._fitted(model)
+        except KeyMoved:
+            self.call = await self._gateway.moved(self.call)
+            return await self._fitted(model)
+
+    async def _fitted(self, model: str) -> tuple[Plan, Payment]:
+        call, gateway = self.call, self._gateway
         target = await open_target(model, call, gateway.providers, gateway.provider_keys)
         asked = self._asked()
         means = Means(self._left_s(), call.limits.under(asked).least_nano)
@@ -152,37 +168,38 @@ class Asking:
     async def _plan(self, target: Target, means: Means) -> Plan:
         provider = target.provider.row
         card = self._gateway.catalog.card(provider.name, target.model)
-        speaks = tongue(provider.speaks, self._call.request.format, card)
-        return await make_plan(self._call, target, speaks, self._gateway, means)
+        speaks = tongue(provider.speaks, self.call.request.format, card)
+        return await make_plan(self.call, target, speaks, self._gateway, means)
 
     def _asked(self) -> Limits:
         """What modules ask for, and what earlier attempts have left of the limit of the one call that they make up."""
-        limit = self._call.limits.per_request_nano
+        limit = self.call.limits.per_request_nano
         if limit is None:
-            return self._call.asked
+            return self.call.asked
         left = max(0, limit - sum(payment.cost_nano or 0 for payment in self._payments))
-        return self._call.asked.under(structs.replace(NO_LIMITS, per_request_nano=left))
+        return self.call.asked.under(structs.replace(NO_LIMITS, per_request_nano=left))
 
     def _claim(self, amount_nano: int, asked: Limits) -> Claim:
-        call, turn = self._call, self._turn
+        call, turn = self.call, self._turn
         return Claim(
             request_id=f"{call.id}#{turn}" if turn else call.id,
             nonce=secrets.token_hex(8),
             amount_nano=amount_nano,
             now=call.now,
             limits=asked,
-            tenant=call.tenant,
+            shared=call.budgets,
             again=bool(self._payments),
         )
 
     def _use(self, plan: Plan) -> Use:
         """A call counts once, however many are asked for it."""
-        call, target = self._call, plan.target
+        call, target = self.call, plan.target
         return Use(
             request_id=call.id,
             provider=target.provider.row.name,
             model=target.model,
             asked=call.request.model,
+            project=call.key.project,
             calls=0 if self._payments else 1,
         )
 
@@ -196,7 +213,7 @@ class Asking:
             await payment.release(error)
             raise
         try:
-            way_out = self._gateway.way_out(target.provider, self._call.egress)
+            way_out = self._gateway.way_out(target.provider, self.call.egress)
             reply = await call_provider(way_out, http, self._attempts)
         except (ProviderConnectionFailed, NotPermitted) as error:
             await payment.release(error)
@@ -207,7 +224,9 @@ class Asking:
                 await payment.release(refusal)
                 raise refusal
             streamed = plan.format.framing.media_type in reply.headers.get("content-type", "").lower()
-            async for batch in read_stream(reply, plan.format) if streamed else read_whole(reply, plan.format):
+            joins = plan.passes_frames and not self._rewrites
+            source = read_stream(reply, plan.format, joins=joins) if streamed else read_whole(reply, plan.format)
+            async for batch in source:
                 yield batch
         finally:
             await reply.aclose()
@@ -215,8 +234,8 @@ class Asking:
     def _in_its_share(self, http: HttpRequest) -> HttpRequest:
         """One that keeps silent leaves the same time to each of those that wait."""
         share_s = self._left_s() / (1 + len(self._waiting))
-        deadlines = replace(http.deadlines, first_byte_s=min(http.deadlines.first_byte_s, share_s))
-        return replace(http, deadlines=deadlines)
+        deadlines = structs.replace(http.deadlines, first_byte_s=min(http.deadlines.first_byte_s, share_s))
+        return structs.replace(http, deadlines=deadlines)
 
 
 def _may_go_on(error: GatewayError) -> bool:

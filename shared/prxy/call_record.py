@@ -54,6 +54,7 @@ class CallRecord(Struct, frozen=True, kw_only=True):
     request_id: str
     key_id: str
     tenant: str
+    project: str | None = None
     operation: Operation
     format: str
     """Wire of the client."""
@@ -81,6 +82,8 @@ class CallRecord(Struct, frozen=True, kw_only=True):
     cost_nano: int | None = None
     """Nano-USD; None where no price is known."""
     saved_nano: int | None = None
+    spared: str | None = None
+    """Who would have been asked, as `provider/model`, had no module answered."""
     cache: str | None = None
     """Name of the module that answered in the provider's place."""
     replayed: bool = False
@@ -112,3 +115,7 @@ class Journal(Protocol):
     async def note(self, noted: CallRecord | Refusal) -> None:
         """Awaited behind the last byte of the answer."""
         ...
+
+    async def aclose(self) -> None:
+        """Finish what was put off. Awaited when nothing will be noted any more."""
+        return

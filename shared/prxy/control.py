@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from prxy.pipeline.pipelines import Pipelines
 from prxy.store.ports import (
     AuditTrail,
+    BudgetAdministration,
     KeyAdministration,
     Keys,
     ProviderKeyAdministration,
     Standings,
-    TenantAdministration,
     UseReports,
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ControlPlane:
+class ControlPlane(Struct, frozen=True, kw_only=True):
     keys: Keys
     administration: KeyAdministration
-    tenants: TenantAdministration
+    budgets: BudgetAdministration
     audit: AuditTrail
     pipelines: Pipelines
     standings: Standings
     """Of keys."""
+    budget_standings: Standings
     usage: UseReports
     providers: Collection[str]
     """Names of those that keys can be stored for."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from prxy.canonical.errors import ProviderError
+from msgspec import Struct
+from msgspec.structs import replace
+
+from prxy.canonical.errors import KeyMoved, ProviderError
 from prxy.canonical.loss import Loss
 from prxy.canonical.parts import Inline, Wire
 from prxy.canonical.request import ChatRequest
@@ -19,7 +21,7 @@ from prxy.canonical.response import ChatResponse
 from prxy.gateway import Gateway, Plan
 from prxy.known_models import open_target
 from prxy.money.bound import media_of
-from prxy.money.payment import admit
+from prxy.money.payment import Payment, admit
 from prxy.pipeline.base import Call, Step
 from prxy.planning import Means, make_plan
 from prxy.providers.base import Speaks, signed
@@ -33,8 +35,7 @@ BYTES_PER_TOKEN = 4
 MEDIA_TOKENS = 1_500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counted:
+class Counted(Struct, frozen=True, kw_only=True):
     call: Call
     target: Target
     losses: tuple[Loss, ...]
@@ -104,15 +105,11 @@ def _estimate(request: ChatRequest, body: bytes) -> int:
 
 async def _admitted(call: Call, plan: Plan, counter: _Counter, gateway: Gateway) -> Counted:
     """Ask the provider under a hold of nothing: a count is free, but not for revoked keys nor beyond a rate."""
-    claim = Claim(
-        request_id=call.id,
-        nonce=secrets.token_hex(8),
-        amount_nano=0,
-        now=call.now,
-        limits=call.asked,
-        tenant=call.tenant,
-    )
-    payment = await admit(gateway.ledger, call.key, claim, plan.card)
+    try:
+        payment = await _payment(call, plan, gateway)
+    except KeyMoved:
+        call = await gateway.moved(call)
+        payment = await _payment(call, plan, gateway)
     try:
         body = await _ask(call, plan, gateway)
         tokens = _parsed(body, plan, counter)
@@ -127,6 +124,18 @@ async def _admitted(call: Call, plan: Plan, counter: _Counter, gateway: Gateway)
         verbatim=body if plan.format.name == call.request.format else None,
         hold=payment.hold,
     )
+
+
+async def _payment(call: Call, plan: Plan, gateway: Gateway) -> Payment:
+    claim = Claim(
+        request_id=call.id,
+        nonce=secrets.token_hex(8),
+        amount_nano=0,
+        now=call.now,
+        limits=call.asked,
+        shared=call.budgets,
+    )
+    return await admit(gateway.ledger, call.key, claim, plan.card)
 
 
 async def _ask(call: Call, plan: Plan, gateway: Gateway) -> bytes:

@@ -11,20 +11,22 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from prxy.canonical.errors import GatewayError, NotFound, ProviderBadResponse
 from prxy.canonical.response import Usage
 from prxy.money.meter import is_sound
-from prxy.pipeline.base import Call, Embeddings
+from prxy.pipeline.base import Call
 from prxy.routing import locate
 from prxy.side_calls import Question, SideCalls
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 LOCAL = "local"
 """Before the name of an installed model, in the place of a provider."""
@@ -61,6 +63,8 @@ class InstalledEmbedders:
 
     @cached_property
     def _entries(self) -> Mapping[str, EntryPoint]:
+        from importlib.metadata import entry_points  # noqa: PLC0415  # with an archive's and an e-mail's parser in tow
+
         return {each.name: each for each in entry_points(group=GROUP)}
 
     def __contains__(self, name: str) -> bool:
@@ -78,8 +82,7 @@ class InstalledEmbedders:
         return [float(each) for each in vector]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatewayEmbeddings(Embeddings):
+class GatewayEmbeddings(Struct, frozen=True, kw_only=True):
     model: str
     """The default, as `provider/model` or `local/name`."""
     side_calls: SideCalls

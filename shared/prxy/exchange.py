@@ -49,7 +49,7 @@ async def _begun(call: Call, run: Run, gateway: Gateway, deadline_s: float) -> R
         answer = await run.before(call)
         if isinstance(answer, ChatResponse):
             reply = Reply(call, run, gateway, _replay(answer))
-            reply.saved = _saved(call, answer, gateway)
+            reply.spared, reply.saved = _spared(call, answer, gateway)
             return reply
         return await _admitted(answer, run, gateway, deadline_s)
     except Exception as error:
@@ -57,13 +57,14 @@ async def _begun(call: Call, run: Run, gateway: Gateway, deadline_s: float) -> R
         raise
 
 
-def _saved(call: Call, answer: ChatResponse, gateway: Gateway) -> Saved | None:
-    usage = answer.usage
-    if usage is None:
-        return None
+def _spared(call: Call, answer: ChatResponse, gateway: Gateway) -> tuple[str, Saved | None]:
+    """Who need not be asked, and what that saves where it is known."""
     provider, model = locate(call.request.model, gateway.providers)
+    spared, usage = f"{provider.row.name}/{model}", answer.usage
+    if usage is None:
+        return spared, None
     card = gateway.catalog.card(provider.row.name, model)
-    return Saved(usage.input_tokens + usage.output_tokens, cost_nano(card, usage))
+    return spared, Saved(usage.input_tokens + usage.output_tokens, cost_nano(card, usage))
 
 
 async def _replay(answer: ChatResponse) -> AsyncGenerator[Batch, None]:
@@ -72,6 +73,6 @@ async def _replay(answer: ChatResponse) -> AsyncGenerator[Batch, None]:
 
 async def _admitted(call: Call, run: Run, gateway: Gateway, seconds: float) -> Reply:
     """A call that goes to a provider, planned and paid for."""
-    asking = Asking(call, gateway, seconds)
+    asking = Asking(call, gateway, seconds, rewrites=run.rewrites)
     await asking.begin()
     return Reply(call, run, gateway, asking.batches(), asking)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from prxy.canonical.errors import NotFound
 from prxy.canonical.parts import Json
-from prxy.store.ports import KeyAdministration, Sweeper, TenantAdministration, UseKeeper
+from prxy.store.ports import BudgetAdministration, KeyAdministration, Sweeper, UseKeeper
 
 AT_ONCE = 16
 """Accounts that are read side by side."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Housekeeping:
+class Housekeeping(Struct, frozen=True, kw_only=True):
     keys: KeyAdministration
-    tenants: TenantAdministration
+    budgets: BudgetAdministration
     of_keys: Sweeper
-    of_tenants: Sweeper
+    of_budgets: Sweeper
     use: UseKeeper
     """Reads what the stream of the table tells."""
     clock: Callable[[], float]
@@ -28,11 +28,13 @@ class Housekeeping:
     async def sweep(self) -> int:
         """Forfeit every hold that outlived its call; how many there were. Raises StoreUnavailable."""
         now, limit = int(self.clock()), asyncio.Semaphore(AT_ONCE)
-        keys, tenants = await asyncio.gather(self.keys.list(), self.tenants.list())
+        keys, tenants, projects = await asyncio.gather(
+            self.keys.list(), self.budgets.of_tenants(), self.budgets.of_projects()
+        )
         return sum(
             await asyncio.gather(
                 _each(self.of_keys, (key.id for key in keys), now, limit),
-                _each(self.of_tenants, (tenant.id for tenant in tenants), now, limit),
+                _each(self.of_budgets, (budget.id for budget in (*tenants, *projects)), now, limit),
             )
         )
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from msgspec import structs
+from msgspec import Struct, structs
 
 from prxy.call_record import CallRecord, Operation, Refusal, Trace
 from prxy.canonical.errors import GatewayError
@@ -23,8 +21,7 @@ class Abandoned(GatewayError):
     default_code = "abandoned"
 
 
-@dataclass(slots=True, kw_only=True)
-class Passage:
+class Passage(Struct, kw_only=True):
     """What is known so far of a request on its way through."""
 
     operation: Operation
@@ -58,11 +55,13 @@ class Passage:
 
 def _record(passage: Passage, call: Call, total_s: float) -> CallRecord:
     reply = passage.reply
+    call = reply.call if reply else call
     error = passage.refusal or (reply.error if reply else None)
     record = CallRecord(
         request_id=call.id,
         key_id=call.key.id,
         tenant=call.key.tenant,
+        project=call.key.project,
         operation=passage.operation,
         format=call.request.format,
         stream=call.request.stream,
@@ -91,6 +90,7 @@ def _answered(record: CallRecord, reply: Reply) -> CallRecord:
         usage=reply.usage,
         cost_nano=asking.cost_nano if asking else 0,
         saved_nano=reply.saved.cost_nano if reply.saved else None,
+        spared=reply.spared,
         cache=reply.cached_by or None,
         replayed=reply.replayed,
         tried=tuple(each.target for each in asking.tried) if asking else (),

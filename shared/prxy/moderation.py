@@ -7,14 +7,13 @@ whether it holds. It is free.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import msgspec
 from msgspec import Struct
 
 from prxy.canonical.errors import GatewayError, InvalidRequest, ProviderBadResponse
 from prxy.canonical.response import Usage
-from prxy.pipeline.base import Call, Moderator
+from prxy.pipeline.base import Call
 from prxy.routing import locate
 from prxy.side_calls import Question, SideCalls
 
@@ -33,8 +32,7 @@ _answers = msgspec.json.Decoder(Answer)
 _encoder = msgspec.json.Encoder()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatewayModerator(Moderator):
+class GatewayModerator(Struct, frozen=True, kw_only=True):
     side_calls: SideCalls
 
     async def flagged(self, texts: Sequence[str], model: str, call: Call) -> Sequence[str]:

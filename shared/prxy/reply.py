@@ -13,7 +13,16 @@ from msgspec import structs
 
 from prxy.asking import Asking
 from prxy.canonical.errors import GatewayError, ProviderError, ProviderStreamInterrupted
-from prxy.canonical.events import StreamEnd, StreamError, StreamEvent, StreamStart
+from prxy.canonical.events import (
+    PartDelta,
+    PartEnd,
+    PartStart,
+    StreamEnd,
+    StreamError,
+    StreamEvent,
+    StreamStart,
+    Verbatim,
+)
 from prxy.canonical.response import ChatResponse, Usage
 from prxy.canonical.stream import Fold
 from prxy.gateway import Gateway, Plan
@@ -28,6 +37,9 @@ from prxy.routing import locate
 from prxy.upstream import Batch
 
 Source = AsyncGenerator[Batch, None]
+
+_PLAIN = frozenset({PartStart, PartDelta, PartEnd, Verbatim})
+"""Kinds of events that tell of parts, and nothing of the answer as a whole."""
 
 
 class Saved(NamedTuple):
@@ -49,9 +61,9 @@ class Reply:
         source: Source,
         asking: Asking | None = None,
     ) -> None:
-        self.call = call
         self.asking = asking
         """How its provider is asked, None where none is."""
+        self._call = call
         self.cached_by = run.answered_by
         """Name of the module that answered in the provider's place."""
         self.model = self.plan.target.model if self.plan else call.request.model
@@ -60,6 +72,8 @@ class Reply:
         """The same, None until then."""
         self.saved: Saved | None = None
         """What a module's answer spared, None where a provider was asked."""
+        self.spared: str | None = None
+        """Who would have been asked in its place, as `provider/model`."""
         self.attempt: Attempt | None = None
         """What is told of the end of a call under an Idempotency-Key."""
         self._run, self._gateway, self._source = run, gateway, source
@@ -71,6 +85,10 @@ class Reply:
         """The whole answer, from when it was settled."""
         self.error: GatewayError | None = None
         self._concluded = self._ended = False
+
+    @property
+    def call(self) -> Call:
+        return self.asking.call if self.asking else self._call
 
     @property
     def plan(self) -> Plan | None:
@@ -114,10 +132,7 @@ class Reply:
     @property
     def verbatim(self) -> bool:
         """Whether the provider's own frames may be given to the client as they stand."""
-        plan = self.plan
-        if plan is None or plan.filter is not None or self._run.rewrites:
-            return False
-        return plan.format.name == self.call.request.format
+        return self.plan is not None and self.plan.passes_frames and not self._run.rewrites
 
     async def batches(self) -> AsyncGenerator[Batch, None]:
         """The events for the client, ending in StreamEnd or StreamError. Raises only before the first batch."""
@@ -136,7 +151,7 @@ class Reply:
             await self._source.aclose()
             if not self._concluded:
                 await asyncio.shield(self._conclude())
-            if self.asking:
+            if self.asking and not self.asking.is_written:
                 await asyncio.shield(self.asking.written())
             if self.attempt:
                 await asyncio.shield(self.attempt.written())
@@ -156,10 +171,13 @@ class Reply:
     def _meter_all(self, batch: Batch) -> None:
         for event in batch:
             self._meter.add(event)
-            self._ended = self._ended or isinstance(event, StreamEnd)
+            self._ended = self._ended or type(event) is StreamEnd
 
     def _observed(self, event: StreamEvent) -> StreamEvent:
         """Note what the event tells of the answer; give it the id, the model and the time that it lacks."""
+        if type(event) in _PLAIN:
+            self._fold.add(event)
+            return event
         match event:
             case StreamStart(id=id_, model=model, created_at=created_at):
                 now = int(self._gateway.clock())
@@ -199,15 +217,25 @@ class Reply:
         if error is not None:
             await self._run.after(self._outcome(None, error))
             return None
-        self.response = response = self._fold.response
+        self.response = response = self._answer()
         if self.plan and response.format != self.call.request.format:
             await remember(response, self.call.key.tenant, self._gateway.memory)
         await self._run.after(self._outcome(response, None))
         return response
 
+    def _answer(self) -> ChatResponse:
+        """The whole of it, with the usage that it is charged by: an earlier report would be told in its place."""
+        response = self._fold.response
+        return response if self.asking is None else structs.replace(response, usage=self._meter.usage)
+
     def _ending(self, error: GatewayError | None) -> Ending:
+        arrived_at = self.call.arrived_at
         return Ending(
-            error=error, answered=self._answered, first_byte_s=self.first_byte_s, modules=tuple(self._run.spent_s)
+            error=error,
+            answered=self._answered,
+            admitted_s=None if arrived_at is None else self._began_at - arrived_at,
+            first_byte_s=self.first_byte_s,
+            modules=tuple(self._run.spent_s),
         )
 
     def _outcome(self, response: ChatResponse | None, error: GatewayError | None) -> Outcome:

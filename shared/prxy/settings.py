@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from urllib.parse import unquote
+
+from msgspec import Struct
 
 from prxy.providers.transport import Deadlines
 
@@ -60,8 +61,7 @@ class ConfigurationError(Exception):
     """The environment does not make sense. Names the variable and says how to mend it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AwsSettings:
+class AwsSettings(Struct, frozen=True, kw_only=True):
     region: str = "us-east-1"
     dynamodb_url: str | None = None
     bedrock_url: str | None = None
@@ -75,12 +75,11 @@ class AwsSettings:
     credentials_token: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     table: str = "prxy"
     pipeline: str | None = None
     default_per_day_usd: Decimal | None = None
-    deadlines: Deadlines = field(default_factory=Deadlines)
+    deadlines: Deadlines = Deadlines()
     keepalive_s: float = 15.0
     store_timeout_s: float = 1.0
     transport: str = "lean"
@@ -90,18 +89,28 @@ class Settings:
     """None: tenants' provider keys are neither stored nor looked for."""
     metrics_namespace: str | None = None
     otlp_endpoint: str | None = None
-    otlp_headers: Mapping[str, str] = field(default_factory=dict)
+    otlp_headers: Mapping[str, str] = {}
     local_api_key: str | None = None
     local_admin_key: str | None = None
-    aws: AwsSettings = field(default_factory=AwsSettings)
-    provider_keys: Mapping[str, str] = field(default_factory=dict)
+    aws: AwsSettings = AwsSettings()
+    provider_keys: Mapping[str, str] = {}
     """Provider name -> the operator's key."""
-    provider_key_arns: Mapping[str, str] = field(default_factory=dict)
+    provider_key_arns: Mapping[str, str] = {}
     """Provider name -> ARN of the secret that holds the operator's key."""
-    added_providers: Mapping[str, str] = field(default_factory=dict)
+    added_providers: Mapping[str, str] = {}
     """Name of an OpenAI-compatible provider of the operator's own -> its base URL."""
-    provider_urls: Mapping[str, str] = field(default_factory=dict)
+    provider_urls: Mapping[str, str] = {}
     """Provider name -> base URL in place of the vendor's."""
+
+
+def environment() -> Mapping[str, str]:
+    """What this process was given, for whoever checks it before it is read."""
+    return dict(os.environ)
+
+
+def wants_plain_text() -> bool:
+    """Whether the terminal is to get no colours: https://no-color.org, as of 2026-11-23, and TERM=dumb."""
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 
 
 def from_environment(providers: Collection[str]) -> Settings:

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from prxy.canonical.errors import InvalidRequest, NotPermitted, ProviderBadResponse, ProviderConnectionFailed
 from prxy.canonical.response import Usage
@@ -32,8 +33,7 @@ TransportOf = Callable[[ConfiguredProvider], Transport]
 Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question(Generic[Answer]):
+class Question(Struct, Generic[Answer], frozen=True, kw_only=True):
     purpose: str
     """Tells the hold from that of the call itself: one word."""
     model: str
@@ -50,8 +50,7 @@ class Question(Generic[Answer]):
     """The provider bills nothing for it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SideCalls:
+class SideCalls(Struct, frozen=True, kw_only=True):
     providers: Mapping[str, ConfiguredProvider]
     catalog: Catalog
     ledger: Ledger
@@ -68,7 +67,13 @@ class SideCalls:
         card = self.catalog.card(target.provider.row.name, target.model)
         http = self._request(question, target)
         most = 0 if question.free else _most_nano(card, http.body)
-        use = Use(request_id=call.id, provider=target.provider.row.name, model=target.model, calls=0)
+        use = Use(
+            request_id=call.id,
+            provider=target.provider.row.name,
+            model=target.model,
+            project=call.key.project,
+            calls=0,
+        )
         payment = await admit(self.ledger, call.key, _claim(question, call, most), card, use)
         try:
             answer = await self._asked(http, question, target, payment, call)
@@ -132,7 +137,7 @@ def _claim(question: Question[Answer], call: Call, most: int | None) -> Claim:
         amount_nano=most or 0,
         now=call.now,
         limits=call.asked,
-        tenant=call.tenant,
+        shared=call.budgets,
         again=True,
     )
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import suppress
 
 import msgspec
 
 from prxy.canonical.errors import GatewayError, ProviderBadResponse, ProviderError
-from prxy.canonical.events import StreamEnd, StreamError, StreamEvent, Verbatim
+from prxy.canonical.events import PartDelta, StreamEnd, StreamError, StreamEvent, Verbatim
 from prxy.canonical.stream import unfold
 from prxy.formats.base import Format
 from prxy.framing.frame import Frame
@@ -20,12 +21,14 @@ DRAIN_S = 0.1
 """How long a provider may take to close an answer that has told its end."""
 
 
-async def read_stream(reply: HttpReply, format_: Format) -> AsyncGenerator[Batch, None]:
+async def read_stream(reply: HttpReply, format_: Format, *, joins: bool = False) -> AsyncGenerator[Batch, None]:
     """The events of a streamed reply, ending in exactly one StreamEnd or StreamError.
+
+    `joins`: what one read adds to a part is told as one delta, with all its frames behind it.
 
     What the provider sends right after the terminal event is read and dropped, so that the connection serves again.
     """
-    decoding = _Decoding(format_)
+    decoding = _Decoding(format_, joins=joins)
     chunks = reply.chunks()
     try:
         async for chunk in chunks:
@@ -56,8 +59,11 @@ async def _drain(chunks: AsyncIterator[bytes]) -> None:
 class _Decoding:
     """Bytes -> events, each frame's events followed by the frame itself."""
 
-    def __init__(self, format_: Format) -> None:
+    def __init__(self, format_: Format, *, joins: bool) -> None:
         self._name = format_.name
+        self._joins = joins
+        self._growth: list[PartDelta] = []
+        self._frames: list[Frame] = []
         self._framing = format_.framing.decoder()
         self._decoder = format_.decode_stream()
         self.ended = self.broken = False
@@ -66,10 +72,31 @@ class _Decoding:
         events: list[StreamEvent] = []
         try:
             for frame in self._framing.feed(chunk):
-                self._decode(frame, events)
+                grown = self._decoder.grown(frame)
+                if self._growth and (grown is None or (self._joins and grown.index != self._growth[-1].index)):
+                    self._tell(events)
+                if grown is None:
+                    self._decode(frame, events)
+                else:
+                    self._growth.append(grown)
+                    self._frames.append(frame)
+            self._tell(events)
         except GatewayError as error:
+            self._tell(events)
             self._fail(events, error)
         return events
+
+    def _tell(self, events: list[StreamEvent]) -> None:
+        """What the frames that were taken have added."""
+        if not self._growth:
+            return
+        if self._joins:
+            text = "".join([delta.text for delta in self._growth])
+            events.append(PartDelta(index=self._growth[0].index, text=text))
+        else:
+            events += self._growth
+        events.append(Verbatim(format=self._name, value=tuple(self._frames)))
+        self._growth, self._frames = [], []
 
     def finish(self) -> list[StreamEvent]:
         events: list[StreamEvent] = []
@@ -93,11 +120,14 @@ class _Decoding:
                 return
             if isinstance(event, StreamEnd):
                 self.ended = True
-        events.append(Verbatim(format=self._name, value=frame))
+        events.append(Verbatim(format=self._name, value=(frame,)))
 
     def told(self) -> list[StreamEvent]:
         """What a stream that broke had told of its end: what it is billed by may be among it."""
-        return [event for event in self._decoder.finish() if not isinstance(event, StreamEnd | StreamError)]
+        told: list[StreamEvent] = []
+        with suppress(GatewayError):  # the one that broke the stream is told already
+            told.extend(event for event in self._decoder.finish() if not isinstance(event, StreamEnd | StreamError))
+        return told
 
     def _fail(self, events: list[StreamEvent], error: GatewayError) -> None:
         if not self.ended:

@@ -10,7 +10,13 @@ from msgspec import Struct
 
 from prxy.store.records import DayOfUse, Used
 
-GroupBy: TypeAlias = Literal["day", "month", "model", "provider", "key", "tenant"]
+GroupBy: TypeAlias = Literal["day", "month", "model", "provider", "key", "tenant", "project"]
+
+
+def project_of(each: DayOfUse) -> str:
+    """As `tenant/project`; nothing behind the slash for calls that were of no project."""
+    return f"{each.tenant}/{each.project or ''}"
+
 
 GROUPS: Mapping[GroupBy, Callable[[DayOfUse], str]] = {
     "day": lambda each: iso_day(each.day),
@@ -19,6 +25,7 @@ GROUPS: Mapping[GroupBy, Callable[[DayOfUse], str]] = {
     "provider": lambda each: each.target.partition("/")[0],
     "key": lambda each: each.key_id,
     "tenant": lambda each: each.tenant,
+    "project": project_of,
 }
 
 

@@ -6,12 +6,14 @@ import asyncio
 import random
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from prxy.api.app import create_app
+from prxy.api.control.later import ControlAppLater
 from prxy.api.http import App
 from prxy.api.routes import RENDER_ERROR, ROUTES
 from prxy.aws_access import kms_cipher, operator_credentials, required, secret_key
@@ -40,9 +42,10 @@ from prxy.providers.lean import LeanTransport
 from prxy.providers.transport import Transport
 from prxy.settings import ConfigurationError, Settings, from_environment
 from prxy.side_calls import SideCalls, TransportOf
-from prxy.store.accounts import DynamoKeys, DynamoTenants
+from prxy.store.accounts import DynamoBudgets, DynamoKeys
 from prxy.store.audit import DynamoAuditTrail
 from prxy.store.breakers import DynamoBreakers
+from prxy.store.budgets import DynamoBudgetAdministration
 from prxy.store.cache import DynamoResponseCache
 from prxy.store.dynamodb import Address, make_table
 from prxy.store.idempotency import DynamoIdempotency
@@ -53,10 +56,9 @@ from prxy.store.ports import KeyCipher, VectorStore
 from prxy.store.provider_keys import provider_keys_over
 from prxy.store.reasoning import DynamoReasoningMemory
 from prxy.store.s3_vectors import Bucket, S3Vectors
-from prxy.store.schema import tenant_at
+from prxy.store.schema import budget_at
 from prxy.store.sharing import SharedLedger
 from prxy.store.table import Table
-from prxy.store.tenants import DynamoTenantAdministration
 from prxy.store.usage import DynamoUsage
 from prxy.store.vectors import DynamoVectors
 from prxy.telemetry import journal_of
@@ -67,8 +69,7 @@ class WaysOut(NamedTuple):
     to_providers: Transport
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planes:
+class Planes(Struct, frozen=True, kw_only=True):
     """One process worth of gateway."""
 
     data: Gateway
@@ -79,6 +80,7 @@ class Planes:
     transports: tuple[Transport, ...]
 
     async def aclose(self) -> None:
+        await self.data.journal.aclose()
         for transport in self.transports:
             await transport.aclose()
 
@@ -97,10 +99,9 @@ def wire(
     credentials = operator_credentials(settings.aws, to_store)
     table = _table(settings, to_store, store_credentials, credentials)
     stores = _Stores(table, cipher or kms_cipher(settings, credentials, to_store))
-    catalog, providers = Catalog(), _providers(settings, credentials, to_store)
     side_calls = SideCalls(
-        providers=providers,
-        catalog=catalog,
+        providers=_providers(settings, credentials, to_store),
+        catalog=Catalog(),
         ledger=stores.ledger,
         provider_keys=stores.provider_keys,
         transport_of=_transport_of(to_providers),
@@ -108,8 +109,8 @@ def wire(
     )
     ports = _ports(settings, table, side_calls, _vectors(settings, table, to_store, credentials))
     pipelines = Pipelines(AvailableModules(MODULES), ports, settings.pipeline)
-    gateway = _gateway(settings, stores, side_calls, pipelines, journal_of(settings, to_store))
-    control, transports = _control(settings, stores, pipelines, providers), (to_store, to_providers)
+    gateway = _gateway(settings, stores, side_calls, pipelines, journal_of(settings, to_store, stores.usage))
+    control, transports = _control(settings, stores, pipelines, side_calls.providers), (to_store, to_providers)
     return Planes(data=gateway, control=control, house=_house(stores), ports=ports, table=table, transports=transports)
 
 
@@ -121,7 +122,7 @@ def _gateway(
         providers=side_calls.providers,
         catalog=side_calls.catalog,
         keys=stores.keys,
-        tenants=stores.tenants,
+        budgets=stores.budgets,
         provider_keys=stores.provider_keys,
         ledger=stores.ledger,
         memory=stores.memory,
@@ -177,15 +178,14 @@ class _Stores:
     """Accounts, over one table."""
 
     def __init__(self, table: Table, cipher: KeyCipher | None) -> None:
-        self.keys, self.tenants = DynamoKeys(table), DynamoTenants(table)
+        self.keys, self.budgets = DynamoKeys(table), DynamoBudgets(table)
         self.of_keys = DynamoLedger(table, remember=self.keys.remember)
-        self.of_tenants = DynamoLedger(table, at=tenant_at, remember=self.tenants.remember)
-        self.ledger = SharedLedger(self.of_keys, self.of_tenants)
+        self.of_budgets = DynamoLedger(table, at=budget_at, remember=self.budgets.remember)
+        self.ledger = SharedLedger(self.of_keys, self.of_budgets)
         self.key_administration = DynamoKeyAdministration(table, remember=self.keys.remember)
-        self.tenant_administration = DynamoTenantAdministration(table)
-        self.usage = DynamoUsage(table)
+        self.budget_administration = DynamoBudgetAdministration(table)
         self.memory, self.idempotency = DynamoReasoningMemory(table), DynamoIdempotency(table)
-        self.audit = DynamoAuditTrail(table)
+        self.usage, self.audit = DynamoUsage(table), DynamoAuditTrail(table)
         self.provider_keys, self.provider_key_administration = provider_keys_over(table, cipher)
 
 
@@ -193,10 +193,11 @@ def _control(settings: Settings, stores: _Stores, pipelines: Pipelines, provider
     return ControlPlane(
         keys=stores.keys,
         administration=stores.key_administration,
-        tenants=stores.tenant_administration,
+        budgets=stores.budget_administration,
         audit=stores.audit,
         pipelines=pipelines,
         standings=stores.of_keys,
+        budget_standings=stores.of_budgets,
         usage=stores.usage,
         providers=providers,
         provider_keys=stores.provider_key_administration,
@@ -208,9 +209,9 @@ def _control(settings: Settings, stores: _Stores, pipelines: Pipelines, provider
 def _house(stores: _Stores) -> Housekeeping:
     return Housekeeping(
         keys=stores.key_administration,
-        tenants=stores.tenant_administration,
+        budgets=stores.budget_administration,
         of_keys=stores.of_keys,
-        of_tenants=stores.of_tenants,
+        of_budgets=stores.of_budgets,
         use=stores.usage,
         clock=time.time,
     )
@@ -261,10 +262,8 @@ def _provider_transport(settings: Settings) -> Transport:
 
 def local_app(planes: Planes) -> App:
     """Every route in one application."""
-    from prxy.api.control.app import create_control_app  # noqa: PLC0415  # FastAPI stays out of the data plane
-
     mounted = [each for make in ROUTES.values() for each in make(planes.data)]
-    return create_app(mounted, RENDER_ERROR, create_control_app(planes.control))
+    return create_app(mounted, RENDER_ERROR, ControlAppLater(planes.control))
 
 
 @cache

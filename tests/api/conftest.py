@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest_asyncio
 from tests.api.faulty_store import FaultyStore
 from tests.api.paid import Paid, paid_gateway
 from tests.api.upstream import Upstream, running_upstream
+from tests.transports import CHOSEN
 
 from prxy.local import dynamodb
 
@@ -74,11 +76,15 @@ def gateway(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Ite
     yield from start_gateway(provider_variables(upstream.url), tmp_path_factory.mktemp("gateway"))
 
 
-def start_gateway(variables: dict[str, str], folder: Path) -> Iterator[Running]:
-    """`prxy serve` on a free port in a folder of its own, until the generator is closed."""
-    env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | variables
+def start_gateway(variables: dict[str, str], folder: Path, log: Path | None = None) -> Iterator[Running]:
+    """`prxy serve` on a free port in a folder of its own, until the generator is closed. `log`: where it complains."""
+    env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    env |= {"PRXY_TRANSPORT": CHOSEN} | variables
     command = [str(Path(sys.executable).with_name("prxy")), "serve", "--port", "0"]
-    with subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, text=True) as process:
+    with (
+        log.open("w") if log else nullcontext() as complaints,
+        subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=complaints, text=True) as process,
+    ):
         try:
             assert process.stdout is not None
             ready = json.loads(process.stdout.readline())

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 from tests.api.wires import USAGES, Wire
+from tests.transports import CHOSEN
 
 from prxy.api.app import create_app
 from prxy.api.http import App
@@ -154,6 +155,7 @@ async def paid_gateway(store: str, provider: str, **variables: str) -> AsyncIter
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "PRXY_STORE_TIMEOUT_S": "20",
+        "PRXY_TRANSPORT": CHOSEN,
         "OPENAI_BASE_URL": f"{provider}/v1",
         "ANTHROPIC_BASE_URL": provider,
         "GOOGLE_BASE_URL": provider,

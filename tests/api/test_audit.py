@@ -7,11 +7,11 @@ import logging
 import secrets
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 from tests.api.conftest import Running
 from tests.api.paid import paid_gateway
 

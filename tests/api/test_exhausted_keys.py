@@ -150,7 +150,7 @@ async def test_one_call_more_than_may_run_at_a_time_is_refused(paid: Paid, upstr
 async def test_requests_per_minute_are_counted_down_and_begin_anew(paid: Paid, upstream: Upstream) -> None:
     """M36."""
     wire, time = NATIVE[0], [1_795_348_800 + 50]
-    paid = paid.with_gateway(replace(paid.planes.data, clock=lambda: float(time[0])))
+    paid = paid.with_gateway(changed(paid.planes.data, clock=lambda: float(time[0])))
     key = await paid.make_key(changed(RICH, requests_per_minute=3))
     fixture = upstream.put("frequent", wire.answer(wire.billed, stream=False))
 

@@ -90,6 +90,17 @@ def test_usage_that_cannot_be_read_is_charged_by_its_bound(
     assert BOUND_USD < float(charged(reply)) < 2 * BOUND_USD
 
 
+def test_usage_that_text_follows_is_neither_charged_nor_told(gateway: Running, upstream: Upstream) -> None:
+    """The client would take it for the whole."""
+    key = upstream.put("early-usage", Answer(body=[*events(WORD, USAGE, WORD, FINISH), DONE], headers=SSE))
+
+    reply = gateway.chat(ASK, x_provider_key=key)
+
+    assert reply.json()["choices"][0]["message"]["content"] == "word word "
+    assert "usage" not in reply.json()
+    assert float(charged(reply)) >= BOUND_USD
+
+
 @pytest.mark.parametrize(
     "told", [{}, {"usage": None}, {"usage": {}}, {"usage": {"output_tokens": -1}}, {"usage": {"input_tokens": 10}}]
 )

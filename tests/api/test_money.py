@@ -207,7 +207,7 @@ def test_a_budget_that_warns_lets_calls_go_on(gateway: Running, upstream: Upstre
     replies = [gateway.chat(ASK, x_provider_key=fixture, authorization=f"Bearer {key}") for _ in range(3)]
 
     assert [reply.status_code for reply in replies] == [200] * 3
-    assert replies[-1].headers["x-prxy-budget-warning"] == "true"
+    assert replies[-1].headers["x-prxy-budget-warning"] == "tenant"
 
 
 def test_an_unknown_price_is_refused_under_a_tenants_limit(gateway: Running, upstream: Upstream) -> None:

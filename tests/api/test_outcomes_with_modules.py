@@ -69,7 +69,7 @@ class Guard(Convenience):
 def with_broken(paid: Paid, kind: type[Convenience], hook: str, error: type[Exception]) -> Paid:
     broken = type("Broken", (kind,), {"name": "broken", "breaks_in": hook, "breaks_with": error})
     pipelines = Pipelines({**MODULES, "broken": broken}, paid.planes.ports, None)
-    return paid.with_gateway(replace(paid.planes.data, pipelines=pipelines))
+    return paid.with_gateway(changed(paid.planes.data, pipelines=pipelines))
 
 
 ERRORS = pytest.mark.parametrize("error", [StoreUnavailable, ValueError], ids=["known", "defect"])
@@ -146,7 +146,7 @@ async def test_a_call_that_falls_back_pays_for_what_each_provider_may_have_bille
     first, second = WIRES["openai"], WIRES["openai-to-anthropic"]
     failing, may_bill = FIRST_FAILS[how]
     pipelines = Pipelines({**MODULES, "falling": Falling}, hasty.planes.ports, None)
-    falling = hasty.with_gateway(replace(hasty.planes.data, pipelines=pipelines))
+    falling = hasty.with_gateway(changed(hasty.planes.data, pipelines=pipelines))
     key = await hasty.make_key()
     fixture = upstream.put("falls", failing)
     operators = upstream.put(OPERATOR_KEY, second.answer(second.billed, stream=stream))

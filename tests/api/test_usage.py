@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from click.testing import CliRunner
-from tests.api.conftest import Running, provider_variables
+from tests.api.conftest import Running, provider_variables, start_gateway
 from tests.api.test_money import ASK, COST, MODEL, USAGE, WHOLE
 from tests.api.upstream import Answer, Upstream
 
@@ -38,17 +38,28 @@ CHAIN = [{"router": {"strategy": "fallback", "prefer": [MODEL], "fallback_chain"
 RICH = {"per_day_usd": "1", "per_month_usd": "10"}
 
 
+@pytest.fixture(scope="module")
+def gateway(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """With few keys: what an admin asks for is read key by key, and the store of a laptop is slow."""
+    yield from start_gateway(provider_variables(upstream.url), tmp_path_factory.mktemp("usage"))
+
+
 class Team:
     """A key of its own, and what its usage says."""
 
-    def __init__(self, gateway: Running, *, limits: Mapping[str, str] = RICH, tenant: str = "default") -> None:
+    def __init__(
+        self, gateway: Running, *, limits: Mapping[str, str] = RICH, tenant: str = "default", text: str = ""
+    ) -> None:
+        """`text`: of a key that is there already."""
         self._gateway = gateway
-        self.text = gateway.make_key(limits=limits, tenant=tenant)
+        self.text = text or gateway.make_key(limits=limits, tenant=tenant)
         self.id = self.text.removeprefix("prxy_live_")[:12]
         self._bearer = f"Bearer {self.text}"
 
-    def chat(self, provider_key: str, **body: object) -> httpx.Response:
-        return self._gateway.chat({**ASK, **body}, x_provider_key=provider_key, authorization=self._bearer)
+    def chat(self, provider_key: str, *, pipe: str = "none", word: str = "", **body: object) -> httpx.Response:
+        """`word`: of Idempotency-Key."""
+        named = {"x_prxy_pipe": pipe} | ({"idempotency_key": word} if word else {})
+        return self._gateway.chat({**ASK, **body}, x_provider_key=provider_key, authorization=self._bearer, **named)
 
     def routed(self) -> httpx.Response:
         return self._gateway.chat(ASK, x_prxy_pipe=json.dumps(CHAIN), authorization=self._bearer)
@@ -95,6 +106,23 @@ def test_usage_is_what_the_ledger_charged_to_the_nano(gateway: Running, upstream
     assert Decimal(totals["cost_usd"]) == 3 * COST
     assert Decimal(totals["unconfirmed_usd"]) == unconfirmed > 0
     assert (spent, reserved) == (3 * COST + unconfirmed, 0)
+
+
+def test_what_a_cache_answered_counts_as_a_call_and_as_what_it_saved(gateway: Running, upstream: Upstream) -> None:
+    """A replay is no new call: it was counted when it was first answered."""
+    team = Team(gateway)
+    key = upstream.put("usage-saved", GOOD)
+
+    answers = [team.chat(key, pipe="exact-cache", stream=stream) for stream in (False, False, True, False)]
+    replays = [team.chat(key, word="once") for _ in range(3)]
+    told = team.usage(5)
+
+    totals = told["totals"]
+    assert [answer.headers.get("x-prxy-cache") for answer in answers] == [None, *["exact-cache"] * 3]
+    assert [answer.headers.get("x-prxy-replayed") for answer in replays] == [None, "true", "true"]
+    assert (totals["calls"], totals["input_tokens"], totals["output_tokens"]) == (5, 2000, 1000)
+    assert (Decimal(totals["cost_usd"]), Decimal(totals["saved_usd"])) == (2 * COST, 3 * COST)
+    assert ledger_of(told) == {(2 * COST, 0, 0)}
 
 
 def test_every_attempt_of_a_call_is_told_and_the_call_counts_once(gateway: Running, upstream: Upstream) -> None:

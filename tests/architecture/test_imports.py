@@ -25,8 +25,8 @@ FENCES = {
     "store": {"msgspec", "boto3", "botocore", "numpy"},
     "api": {"msgspec", "starlette", "fastapi", "pydantic", "pydantic_core"},
     "telemetry": {"msgspec", "aws_lambda_powertools"},
-    "cli": {"msgspec", "click", "uvicorn"},
-    "local": {"cryptography", "moto", "uvicorn", "werkzeug", "yaml"},
+    "cli": {"msgspec", "click", "rich", "boto3", "botocore"},
+    "local": {"msgspec", "cryptography", "moto", "uvicorn", "werkzeug", "yaml"},
 }
 """Package -> third parties that it may import."""
 

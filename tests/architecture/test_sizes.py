@@ -17,6 +17,7 @@ WALL = 400
 
 OVER_THE_SOFT_LIMIT: Mapping[str, str] = {
     "shared/prxy/canonical/errors.py": "one tree, read as a table; half of its lines are class heads",
+    "shared/prxy/store/ports.py": "what the gateway needs remembered, one port below the other",
     "shared/prxy/store/records.py": "rows as values, one below the other",
     "shared/prxy/store/schema.py": "one table, drawn once; no name of it is built anywhere else",
 }

@@ -1,4 +1,4 @@
-"""Codex, unmodified and headless, works with a model of Anthropic."""
+"""Codex, unmodified and headless, works with a model of Anthropic, set up as docs/clients.md prints it."""
 
 from __future__ import annotations
 
@@ -8,28 +8,18 @@ import subprocess
 import pytest
 from tests.clients.running import NODE_CLIENTS, Stage, run
 from tests.clients.scripted import claude_call, claude_stream, claude_text
+from tests.pages import blocks
 
 SCRIPT = NODE_CLIENTS / "node_modules" / "@openai" / "codex" / "bin" / "codex.js"
-CONFIG = """
-model = "anthropic/claude-sonnet-4-5"
-model_provider = "prxy"
-check_for_update_on_startup = false
-web_search = "disabled"
-
-[features]
-multi_agent = false
+(CONFIG,) = blocks("docs/clients.md", "Codex", "toml")
+PRINTED_URL = "http://127.0.0.1:3099"
+FIRST = "check_for_update_on_startup = false\n"
+LAST = """http_headers = {{ "x-provider-key" = "{key}" }}
+request_max_retries = 0
+stream_max_retries = 0
 
 [analytics]
 enabled = false
-
-[model_providers.prxy]
-name = "prxy"
-base_url = "{url}/v1"
-env_key = "PRXY_API_KEY"
-wire_api = "responses"
-http_headers = {{ "x-provider-key" = "{key}" }}
-request_max_retries = 0
-stream_max_retries = 0
 """
 
 
@@ -44,9 +34,11 @@ def codex(node: str, stage: Stage) -> list[str]:
 
 def ask(codex: list[str], stage: Stage, key: str) -> subprocess.CompletedProcess[str]:
     """Without its sandbox, which not every machine allows; the only command it runs is ours."""
-    (stage.home / "config.toml").write_text(CONFIG.format(url=stage.gateway.url, key=key))
+    assert PRINTED_URL in CONFIG
+    config = CONFIG.replace(PRINTED_URL, stage.gateway.url)
+    (stage.home / "config.toml").write_text(FIRST + config + LAST.format(key=key))
     command = [*codex, "exec", "--json", "--skip-git-repo-check", "--sandbox", "danger-full-access"]
-    variables = {"CODEX_HOME": str(stage.home), "PRXY_API_KEY": stage.gateway.api_key}
+    variables = {"CODEX_HOME": str(stage.home), "PRXY_KEY": stage.gateway.api_key}
     return run([*command, "What does note.txt say?"], stage.home, variables)
 
 

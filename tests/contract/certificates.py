@@ -5,11 +5,26 @@ from __future__ import annotations
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+
+class Authority(NamedTuple):
+    name: x509.Name
+    key: ec.EllipticCurvePrivateKey
+
+
+def make_authority(bundle: Path) -> Authority:
+    """Its own certificate goes into the bundle."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "throwaway")])
+    root = sign(name, key, extension=x509.BasicConstraints(ca=True, path_length=0), issuer=name, issuer_key=key)
+    bundle.write_bytes(root.public_bytes(serialization.Encoding.PEM))
+    return Authority(name, key)
 
 
 def sign(
@@ -35,14 +50,24 @@ def sign(
     )
 
 
-def serving(
-    folder: Path, host: x509.GeneralName, issuer: x509.Name, issuer_key: ec.EllipticCurvePrivateKey, days: int = 2
-) -> ssl.SSLContext:
+def serving(folder: Path, host: x509.GeneralName, authority: Authority, days: int = 2) -> ssl.SSLContext:
+    """Leaves certificate and key in `server.pem`."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server")])
-    certificate = sign(
-        subject, key, extension=x509.SubjectAlternativeName([host]), issuer=issuer, issuer_key=issuer_key, days=days
-    )
+    names = x509.SubjectAlternativeName([host])
+    signed = sign(subject, key, extension=names, issuer=authority.name, issuer_key=authority.key, days=days)
+    return _context(folder, signed, key)
+
+
+def serving_alone(folder: Path, host: x509.GeneralName) -> ssl.SSLContext:
+    """Nobody vouches for this one but itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "alone")])
+    names = x509.SubjectAlternativeName([host])
+    return _context(folder, sign(subject, key, extension=names, issuer=subject, issuer_key=key), key)
+
+
+def _context(folder: Path, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> ssl.SSLContext:
     both = folder / "server.pem"
     both.write_bytes(
         certificate.public_bytes(serialization.Encoding.PEM)

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 import pytest
 from msgspec.structs import replace
 from tests.dynamodb_servers import ASKED_FOR, Server, create, running
-from tests.stores import CREDENTIALS, NOON, REGION, USD, lean_transport, make_claim, make_key
+from tests.stores import CREDENTIALS, NOON, REGION, USD, make_claim, make_key, store_transport
+from tests.transports import ADAPTERS
 
 from prxy.canonical.errors import CostLimitExceeded, IdempotencyConflict, IdempotencyKeyReused, NotAuthenticated
 from prxy.canonical.response import ChatResponse, Usage
@@ -46,14 +47,16 @@ def server(request: pytest.FixtureRequest) -> Server:
     return running(request.param)
 
 
-@pytest.fixture(params=["http", "boto3"])
+@pytest.fixture(params=[*ADAPTERS, "boto3"])
 async def table(request: pytest.FixtureRequest, server: Server) -> AsyncIterator[Table]:
     address, name = Address(region=REGION, endpoint=server.url), f"prxy-{secrets.token_hex(6)}"
-    async for transport in lean_transport():
-        if request.param == "http":
-            made = dynamodb.make_table(name, transport, address, FixedCredentials(CREDENTIALS))
-        else:
-            made = boto.make_table(name, address, CREDENTIALS)
+    if request.param == "boto3":
+        made = boto.make_table(name, address, CREDENTIALS)
+        await create(made)
+        yield made
+        return
+    async for transport in store_transport(request.param):
+        made = dynamodb.make_table(name, transport, address, FixedCredentials(CREDENTIALS), patience=30.0)
         await create(made)
         yield made
 

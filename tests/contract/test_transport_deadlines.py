@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from tests.contract.calls import CHUNKED, SHORT, answer, ask, closing_after, refused
 from tests.contract.hostile import OK, Peer, hostile, replying, whole
 

@@ -51,8 +51,8 @@ class Clients:
         if ask.word is None:
             await self.send(ask)
             return
-        first, *others = [self._late(ask, each * self.dice.uniform(0, 1.5)) for each in range(3)]
-        await asyncio.gather(first, *others)
+        await asyncio.gather(self.send(ask), self._late(ask, self.dice.uniform(0, 1.5)))
+        await self.send(ask)
 
     async def _late(self, ask: Ask, pause_s: float) -> None:
         await asyncio.sleep(pause_s)

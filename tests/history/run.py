@@ -83,16 +83,24 @@ class Stage:
         return max((value for name, value in counters.items() if name[0] == "d"), default=0)
 
 
-async def play(seconds: float, seed: int, folder: Path) -> Stage:
-    """Run for so long, then calm down, sweep what died, and read the counters a last time."""
+async def play(seconds: float, seed: int, folder: Path, wants: Callable[[Stage], bool] = lambda _: False) -> Stage:
+    """Run for so long, then calm down, sweep what died, and read the counters a last time.
+
+    `wants`: whether something has not happened yet; then it goes on, up to four times as long.
+    """
     async with _staged(random.Random(seed), folder) as stage:
         for _ in range(KEYS):
             await stage.make_key()
-        until = time.monotonic() + seconds
+        began = time.monotonic()
+
+        def goes_on() -> bool:
+            lasted = time.monotonic() - began
+            return lasted < seconds or (lasted < 4 * seconds and wants(stage))
+
         roles = [*(_client for _ in range(CLIENTS)), _reader, _admin, _revoker, _killer]
         async with asyncio.TaskGroup() as tasks:
             for role in roles:
-                tasks.create_task(_repeat(role, stage, until))
+                tasks.create_task(_repeat(role, stage, goes_on))
         stage.faulty.calm = True
         await asyncio.gather(*(gateway.stop() for gateway in stage.gateways))
         await _quiet(stage)
@@ -102,8 +110,8 @@ async def play(seconds: float, seed: int, folder: Path) -> Stage:
         return stage
 
 
-async def _repeat(role: Callable[[Stage], Awaitable[None]], stage: Stage, until: float) -> None:
-    while time.monotonic() < until:
+async def _repeat(role: Callable[[Stage], Awaitable[None]], stage: Stage, goes_on: Callable[[], bool]) -> None:
+    while goes_on():
         await role(stage)
 
 

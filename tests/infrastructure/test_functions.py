@@ -19,7 +19,20 @@ FOLDERS = sorted(path.parent for path in ROOT.glob("functions/*/app.py"))
 CONTROL_PLANE = {"keys", "tenants", "provider_keys", "audit", "usage"}
 BY_THE_CLOCK = {"housekeeping"}
 LEAN = [folder for folder in FOLDERS if folder.name not in CONTROL_PLANE]
-TOO_HEAVY = {"fastapi", "pydantic", "boto3", "botocore", "aws_xray_sdk", "genai_prices", "moto", "uvicorn", "click"}
+TOO_HEAVY = {
+    "fastapi",
+    "starlette",
+    "email",
+    "zipfile",
+    "pydantic",
+    "boto3",
+    "botocore",
+    "aws_xray_sdk",
+    "genai_prices",
+    "moto",
+    "uvicorn",
+    "click",
+}
 IMPORT = "import json, sys, app; print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
 STORE = {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none", "AWS_REGION": "us-east-1", "PRXY_TABLE": "t"}
 

@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
@@ -57,6 +59,23 @@ def test_the_chat_function_streams_the_echo_model(running: Running) -> None:
     assert response.status_code == 200, text
     assert response.headers["content-type"].startswith("text/event-stream")
     assert text.rstrip().endswith("data: [DONE]")
+
+
+def test_what_calls_used_is_told(running: Running) -> None:
+    """As housekeeping would have it: a hit waits until its function is called again."""
+    made = running.client.post("/v1/keys", json={"name": "counted"}, headers=_bearer(running.admin_key)).json()
+    headers = {**_bearer(made["key"]), "x-prxy-pipe": "exact-cache"}
+    told: dict[str, Any] = {}
+
+    for _ in range(100):
+        running.client.post("/v1/chat/completions", json=QUESTION, headers=headers)
+        told = running.client.get("/v1/usage", headers=_bearer(made["key"])).json()["totals"]
+        if told["calls"] > 1 and told["saved_usd"] != "0":
+            break
+        time.sleep(0.1)
+
+    assert told["calls"] > 1
+    assert told["saved_usd"] != "0"
 
 
 def test_the_request_id_is_api_gateways_own(running: Running) -> None:

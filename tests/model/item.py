@@ -1,9 +1,9 @@
 """The item of one account, and the writes to it: `prxy.store.admission` and `verdicts` with small numbers.
 
 Left out, since nothing new happens there: the month (one more window under the same rule), calls per minute (no money),
-the clearing of old windows, and the second account of a call (its tenant's: another item under the same rules; where
-that one refuses, this one sees a call that could not reach the provider). A hold may be found lapsed at any time, since
-the model has no clock but midnight, and a settle that clears lapsed holds is a settle and a sweep.
+the clearing of old windows, and the other accounts of a call (its project's and its tenant's: items under the same
+rules; where one of them refuses, this one sees a call that could not reach the provider). A hold may be found lapsed at
+any time, since the model has no clock but midnight, and a settle that clears lapsed holds is a settle and a sweep.
 """
 
 from __future__ import annotations

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, MutableMapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from starlette.routing import Route, Router
+from msgspec import Struct
 
 from prxy.api.defects import log_defect
 from prxy.api.http import App, Receive, Scope, Send, error_headers, send_json
+from prxy.api.router import Route, find
 from prxy.canonical.errors import GatewayError, NotFound
 from prxy.canonical.parts import Wire
 
 ErrorRenderer = Callable[[GatewayError, str], tuple[int, Wire]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mounted:
+class Mounted(Struct, frozen=True, kw_only=True):
     """An endpoint at its path."""
 
     path: str
@@ -30,24 +29,19 @@ class Mounted:
 
 def create_app(mounted: Sequence[Mounted], render_error: ErrorRenderer, fallback: App | None = None) -> App:
     """One application of many endpoints. `fallback` answers what no path matches; without one that is a 404."""
-    routes = [_Endpoint(m.path, endpoint=_Guarded(m.app, m.render_error), methods=m.methods) for m in mounted]
-    router = Router(routes, redirect_slashes=False, default=_Guarded(fallback or _unknown, render_error))
+    routes = [Route(path=m.path, app=_Guarded(m.app, m.render_error), methods=m.methods) for m in mounted]
+    elsewhere: App = _Guarded(fallback or _unknown, render_error)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
         else:
             scope.setdefault("prxy.request_id", f"req_{os.urandom(12).hex()}")
-            await router(scope, receive, send)
+            endpoint, parameters = find(routes, scope["method"], scope["path"]) or (elsewhere, {})
+            scope["path_params"] = parameters
+            await endpoint(scope, receive, send)
 
     return app
-
-
-class _Endpoint(Route):
-    """Tells of a wrong method in its own words, where no other endpoint at the path takes it."""
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.app(scope, receive, send)
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from prxy.api.auth import authenticate, provider_key, require_ordinary
 from prxy.api.http import Receive, Scope, headers_of, query_of, read_body, require, single
@@ -37,8 +37,7 @@ class Received(NamedTuple):
     query: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
+class Door(Struct, frozen=True, kw_only=True):
     """Where clients of one format ask for one thing."""
 
     format: Format
@@ -47,6 +46,7 @@ class Door:
 
     async def receive(self, scope: Scope, receive: Receive) -> Received:
         """Read a request to its end. Raises GatewayError for what is refused before the life of a call begins."""
+        arrived_at = asyncio.get_running_loop().time()
         require(scope, "POST")
         headers, query = headers_of(scope), query_of(scope)
         gateway = self.gateway
@@ -61,9 +61,10 @@ class Door:
         call = Call(
             id=scope["prxy.request_id"],
             now=int(now),
+            arrived_at=arrived_at,
             key=key,
             request=structs.replace(request, headers=self._forwarded(headers)),
-            tenant=await gateway.tenants.find(key.tenant),
+            budgets=await gateway.budgets.of(key),
             provider_key=provider_key(headers),
             stored=await gateway.provider_keys.of(key.tenant),
             once=_once(headers, key, scope["path"], body),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from contextlib import aclosing
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from prxy.api.defects import log_defect
 from prxy.api.http import Send, encode_headers, join, send_json, word
@@ -21,9 +22,10 @@ from prxy.reply import Reply
 from prxy.store.records import Hold
 from prxy.upstream import Batch
 
+_TERMINAL = frozenset({StreamEnd, StreamError})
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Client:
+
+class Client(Struct, frozen=True, kw_only=True):
     """Who is answered, and how it wants to be."""
 
     format: Format
@@ -45,13 +47,10 @@ async def _answer_whole(reply: Reply, format_: Format, send: Send) -> None:
     async with aclosing(reply.batches()) as batches:
         async for batch in batches:
             for event in batch:
-                match event:
-                    case StreamError(error=error):
-                        raise error
-                    case Verbatim(value=bytes(value)):
-                        body = value
-                    case _:
-                        pass
+                if type(event) is StreamError:
+                    raise event.error
+                if type(event) is Verbatim and isinstance(event.value, bytes):
+                    body = event.value
             if reply.response:  # and not behind the loop, which goes on to clear up
                 whole = body if body and reply.verbatim else format_.render_response(reply.response, reply.call.request)
                 await send_json(send, 200, whole, {**_headers(reply, format_), "x-prxy-cost-usd": _cost(reply)})
@@ -91,7 +90,9 @@ class _Stream:
     async def _pass_on(self, batch: Batch) -> None:
         if not self._chosen:
             self._choose(batch)
-        end = next((i for i, e in enumerate(batch) if isinstance(e, StreamEnd | StreamError)), None)
+        end = None
+        if not _TERMINAL.isdisjoint(map(type, batch)):
+            end = next(i for i, event in enumerate(batch) if type(event) in _TERMINAL)
         if end is None:
             data = self._encoded(batch)
         else:
@@ -107,7 +108,7 @@ class _Stream:
         for event in batch:
             if isinstance(event, StreamError) and not self._started:
                 raise event.error
-            if isinstance(event, Verbatim) and isinstance(event.value, Frame) and self._reply.verbatim:
+            if isinstance(event, Verbatim) and isinstance(event.value, tuple) and self._reply.verbatim:
                 hides_usage = self._reply.call.request.include_usage is False
                 self._encoder = Passthrough(self._encoder, hides_usage=hides_usage)
                 return
@@ -168,7 +169,8 @@ def _headers(reply: Reply, format_: Format) -> dict[str, str]:
 
 def admission_headers(call: Call, hold: Hold) -> dict[str, str]:
     """What a client is told of the limits that it was admitted under."""
-    warning = {"x-prxy-budget-warning": "true"} if hold.shared is not None and hold.shared.warned else {}
+    beyond = [budget.kind for budget, held in zip(call.budgets, hold.shared, strict=True) if held.warned]
+    warning = {"x-prxy-budget-warning": ", ".join(beyond)} if beyond else {}
     return warning | _rate_headers(call, hold)
 
 

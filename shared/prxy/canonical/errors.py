@@ -16,6 +16,8 @@
     ├── CostLimitExceeded             429 cost_limit_per_…
     ├── GuardrailBlocked              400 guardrail_…_block
     ├── StoreUnavailable              503 overloaded
+    ├── KeyMoved                      503 overloaded
+    ├── KeyMoved                      503 overloaded
     ├── ProviderKeyUnavailable        503 overloaded
     └── ProviderError                 what a provider did
         ├── ProviderRejected          400 its own message, redacted
@@ -193,6 +195,17 @@ class StoreUnavailable(GatewayError):
 
     def __init__(self) -> None:
         super().__init__("The budget store did not answer, so no provider was called. Try again.", retry_after="1")
+
+
+class KeyMoved(GatewayError):
+    """The key was given to another project since it was read; clients see it only where that happens twice."""
+
+    status = 503
+    type = "overloaded"
+    default_code = "key_moved"
+
+    def __init__(self) -> None:
+        super().__init__("The key was moved to another project just now. Try again.", retry_after="1")
 
 
 class ProviderKeyUnavailable(GatewayError):

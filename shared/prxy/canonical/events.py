@@ -56,7 +56,7 @@ class UsageUpdate(Struct, frozen=True, kw_only=True):
 
 
 class Verbatim(Struct, frozen=True, kw_only=True):
-    """The frame (or whole JSON body) that the events just before it came from.
+    """What the events just before it came from: frames of a stream as a tuple, or a whole JSON body as bytes.
 
     A client of the same format is answered with it as it stands when nothing rewrote the events.
     """

@@ -147,9 +147,17 @@ class Fold:
         """Whether StreamEnd was seen."""
 
     def add(self, event: StreamEvent) -> None:
+        """PartEnd and Verbatim say nothing that the response would."""
+        # a pattern would ask `isinstance`, which is slow for Structs
+        if type(event) is PartDelta:
+            self._begun(event.index).add(event)
+        elif type(event) is PartStart:
+            self._begin(event)
+        elif type(event) is not PartEnd and type(event) is not Verbatim:
+            self._mark(event)
+
+    def _mark(self, event: StreamEvent) -> None:
         match event:
-            case PartStart() | PartDelta():
-                self._grow(event)
             case StreamStart():
                 self._start = event
             case ChoiceEnd():
@@ -160,20 +168,17 @@ class Fold:
                 self.complete, self._extras = True, event.extras
             case StreamError():
                 raise event.error
-            case PartEnd() | Verbatim():
-                pass
 
-    def _grow(self, event: PartStart | PartDelta) -> None:
-        growing = self._parts.get(event.index)
-        match event, growing:
-            case PartDelta(), _Growing():
-                growing.add(event)
-            case PartStart(), None:
-                self._parts[event.index] = _Growing(event)
-            case PartDelta(), _:
-                raise ProviderBadResponse(f"The stream continued part {event.index} before starting it.")
-            case PartStart(), _:
-                raise ProviderBadResponse(f"The stream started part {event.index} twice.")
+    def _begun(self, index: int) -> _Growing:
+        growing = self._parts.get(index)
+        if growing is None:
+            raise ProviderBadResponse(f"The stream continued part {index} before starting it.")
+        return growing
+
+    def _begin(self, event: PartStart) -> None:
+        if event.index in self._parts:
+            raise ProviderBadResponse(f"The stream started part {event.index} twice.")
+        self._parts[event.index] = _Growing(event)
 
     @property
     def billable(self) -> bool:

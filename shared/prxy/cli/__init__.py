@@ -1,41 +1,51 @@
-"""The `prxy` command. A new command is one function here or one group beside it."""
+"""The `prxy` command. A new command is one file here, and a line in `COMMANDS`."""
 
 from __future__ import annotations
-
-import sys
 
 import click
 
 from prxy import __version__
-from prxy.cli.admin import keys, models, pipeline, usage
-from prxy.settings import ConfigurationError
+from prxy.cli.commands import Commands
 
-DEFAULT_PORT = 3099
+COMMANDS = {
+    "audit": "prxy.cli.audit:audit",
+    "chat": "prxy.cli.chat:chat",
+    "completion": "prxy.cli.completion:completion",
+    "deploy-info": "prxy.cli.deploy_info:deploy_info",
+    "doctor": "prxy.cli.doctor:doctor",
+    "keys": "prxy.cli.keys:keys",
+    "models": "prxy.cli.models:models",
+    "pipeline": "prxy.cli.models:pipeline",
+    "providers": "prxy.cli.providers:providers",
+    "serve": "prxy.cli.serve:serve",
+    "tenants": "prxy.cli.tenants:tenants",
+    "usage": "prxy.cli.usage:usage",
+}
+"""Name -> where it is defined. Imported when it is asked for."""
+
+EPILOG = """\
+PRXY_URL names the gateway (http://127.0.0.1:3099), PRXY_API_KEY and PRXY_ADMIN_KEY the keys. The keys of a gateway that
+`prxy serve` started in this folder need not be named.
+
+On a terminal answers are tables. Piped, each row is one line with tabs between its columns, and no heading; --json
+gives the whole answer. NO_COLOR and TERM=dumb take colours and lines away.
+
+Exit status: 0 done; 1 the gateway refused, or a check failed; 2 the command line is wrong. An error is one line on
+stderr.
+"""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands,
+    places=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=EPILOG,
+)
 @click.version_option(__version__, prog_name="prxy")
 def prxy() -> None:
     """An LLM gateway: one key, every model, budgets that hold."""
 
 
-@prxy.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(0, 65535), help="0: a free one.")
-def serve(host: str, port: int) -> None:
-    """Serve the gateway here, over an embedded DynamoDB unless AWS_ENDPOINT_URL_DYNAMODB names another."""
-    from prxy.local.server import serve_here  # noqa: PLC0415  # the other commands need no server
-
-    serve_here(host, port)
-
-
-for command in (keys, models, pipeline, usage):
-    prxy.add_command(command)
-
-
 def main() -> None:
-    """Entry point: errors of configuration are one line, not a stack."""
-    try:
-        prxy()
-    except ConfigurationError as error:
-        sys.exit(f"prxy: {error}")
+    """Entry point of the console script."""
+    prxy(prog_name="prxy")

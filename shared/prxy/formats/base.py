@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
+from msgspec import Struct
 
 from prxy.canonical.errors import GatewayError, ProviderBadResponse, ProviderError, UnsupportedFeature
 from prxy.canonical.events import PartDelta, PartEnd, PartStart, StreamError, StreamEvent, UsageUpdate, Verbatim
@@ -30,13 +30,23 @@ from prxy.framing.sse import SseWriter
 from prxy.framing.writer import FrameWriter
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rendered:
+class Rendered(Struct, frozen=True, kw_only=True):
     """A request body for a provider, and what could not be said in it."""
 
     body: Wire
     losses: tuple[Loss, ...] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
+
+
+class FrameDecoder(Stage[Frame, StreamEvent], Protocol):
+    """Frames of a provider -> events."""
+
+    def grown(self, frame: Frame) -> PartDelta | None:
+        """What a frame says that only lengthens an open part, and None for any other, which `feed` takes.
+
+        Nearly all frames of a stream do nothing else, so this is the short way for them: the same as `feed`, sooner.
+        """
+        return None
 
 
 class Framing(Protocol):
@@ -48,8 +58,7 @@ class Framing(Protocol):
     def encode(self, frame: Frame) -> bytes: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counting:
+class Counting(Struct, frozen=True, kw_only=True):
     """How tokens are counted on a wire: a request goes out, and only the size of its prompt comes back."""
 
     serves: tuple[str, ...]
@@ -63,9 +72,8 @@ class Counting:
     render_count: Callable[[int], Wire]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
-    """One wire. A dialect of it is `dataclasses.replace(FORMAT, render_request=…)`."""
+class Format(Struct, frozen=True, kw_only=True):
+    """One wire. A dialect of it is `msgspec.structs.replace(FORMAT, render_request=…)`."""
 
     name: str
     serves: tuple[str, ...]
@@ -92,7 +100,7 @@ class Format:
     parse_response: Callable[[Wire], ChatResponse]
     """Raises ProviderBadResponse."""
     render_response: Callable[[ChatResponse, ChatRequest], Wire]
-    decode_stream: Callable[[], Stage[Frame, StreamEvent]]
+    decode_stream: Callable[[], FrameDecoder]
     encode_stream: Callable[[ChatRequest], Stage[StreamEvent, Frame]]
     parse_error: Callable[[int, Json], ProviderError]
     """Status and decoded body (None where it was not JSON). The message is the provider's own, not yet redacted."""
@@ -194,10 +202,10 @@ class Passthrough:
 
     def feed(self, item: StreamEvent) -> Iterable[Frame]:
         match item:
-            case Verbatim(value=frame):
+            case Verbatim(value=tuple(frames)):
                 hidden = self._hides_usage and self._usage and not self._content
                 self._usage = self._content = False
-                return () if hidden else (frame,)
+                return () if hidden else frames
             case UsageUpdate():
                 self._usage = True
             case StreamError():

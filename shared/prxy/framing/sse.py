@@ -5,7 +5,7 @@ Lines end in CR, LF or CRLF and nowhere else: U+2028 and U+0085 are ordinary cha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from prxy.canonical.errors import ProviderBadResponse
 from prxy.framing.frame import Frame
@@ -31,7 +31,27 @@ class SseDecoder:
         self._size = 0
         self._event = ""
 
-    def feed(self, item: bytes) -> Iterator[Frame]:
+    def feed(self, item: bytes) -> Iterable[Frame]:
+        if self._between_events and item.endswith(b"\n\n") and b"\r" not in item and len(item) <= self._max_bytes:
+            return self._whole_events(item)
+        return self._by_line(item)
+
+    @property
+    def _between_events(self) -> bool:
+        return not (self._tail or self._data or self._event or self._first or self._after_cr)
+
+    def _whole_events(self, item: bytes) -> Iterator[Frame]:
+        """The short way for what most reads bring: events that begin and end in it, in the usual spelling."""
+        for block in item[:-2].split(b"\n\n"):
+            head, _, data = block.rpartition(b"\n")
+            if data.startswith(b"data: ") and not head:
+                yield Frame(data[6:])
+            elif data.startswith(b"data: ") and head.startswith(b"event: ") and b"\n" not in head:
+                yield Frame(data[6:], head[7:].decode("utf-8", "replace"))
+            else:
+                yield from self._by_line(block + b"\n\n")
+
+    def _by_line(self, item: bytes) -> Iterator[Frame]:
         for line in self._lines(item):
             if line:
                 self._field(line)
@@ -103,8 +123,11 @@ class SseDecoder:
 
 def encode_frame(frame: Frame) -> bytes:
     """Frame -> bytes. Data must not hold CR; each LF begins a new data line."""
+    has_lines = b"\n" in frame.data
+    if not frame.event and not has_lines:
+        return b"data: " + frame.data + b"\n\n"
     head = b"event: " + frame.event.encode() + b"\n" if frame.event else b""
-    if b"\n" in frame.data:
+    if has_lines:
         return head + b"".join(b"data: " + line + b"\n" for line in frame.data.split(b"\n")) + b"\n"
     return head + b"data: " + frame.data + b"\n\n"
 

@@ -18,6 +18,7 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.moto_server.werkzeug_app import create_backend_app
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from prxy.local.shards import replace_shards
 from prxy.local.stream import Stream
 from prxy.local.transactions import transacted
 
@@ -42,15 +43,17 @@ class EmbeddedStore:
 class OneAtATime:
     """A WSGI application whose requests run one after another, their answers included."""
 
-    def __init__(self, app: WSGIApplication, stream: Stream | None = None) -> None:
-        self._app, self._stream = app, stream
+    def __init__(self, app: WSGIApplication, streams: WSGIApplication, stream: Stream | None = None) -> None:
+        self._app, self._streams, self._stream = app, streams, stream
         self._lock = threading.Lock()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         with self._lock:
-            answer = [*self._app(environ, start_response)]
-            if self._stream and environ.get("HTTP_X_AMZ_TARGET", "").endswith(".CreateTable"):
-                self._stream.attach()
+            target = environ.get("HTTP_X_AMZ_TARGET", "")
+            app = self._streams if target.startswith("DynamoDBStreams_") else self._app
+            answer = [*app(environ, start_response)]
+            if target.endswith(".CreateTable"):
+                replace_shards(self._stream)
             reset_model_data()  # moto would keep every copy of every item, for a page that shows them
             return answer
 
@@ -68,7 +71,7 @@ class QuietKeepAlive(WSGIRequestHandler):
 def start(host: str = "127.0.0.1", port: int = 0, stream: Stream | None = None) -> EmbeddedStore:
     """Serve DynamoDB from a daemon thread; port 0 picks a free one. `stream` is told of settlements."""
     DynamoDBBackend.transact_write_items = transacted  # type: ignore[method-assign,assignment]  # it has no other place for it
-    app = OneAtATime(create_backend_app("dynamodb"), stream)
+    app = OneAtATime(create_backend_app("dynamodb"), create_backend_app("dynamodbstreams"), stream)
     server = make_server(host, port, app, threaded=True, request_handler=QuietKeepAlive)
     thread = threading.Thread(target=server.serve_forever, name="embedded-dynamodb", daemon=True)
     thread.start()

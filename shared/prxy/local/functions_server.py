@@ -7,21 +7,22 @@ import asyncio
 import json
 import socket
 import sys
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
-from dataclasses import replace
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import uvicorn
+from msgspec.structs import replace
 
 from prxy.local import dynamodb
 from prxy.local.api_gateway import LocalApiGateway
 from prxy.local.function import LocalFunction
 from prxy.local.keys import LocalKeys, local_keys, seed
+from prxy.local.stream import Stream
+from prxy.local.tables import LocalTable
 from prxy.local.template import read_template
 from prxy.providers import PROVIDERS
 from prxy.settings import ConfigurationError, Settings, from_environment, read_settings
-from prxy.store.schema import TABLE
 from prxy.wiring import wire
 
 WRAPPER = Path("layers/streaming/bin/stream-wrapper")
@@ -34,10 +35,13 @@ async def serve_functions(template_path: Path, host: str, port: int) -> None:
     template = read_template(template_path)
     async with AsyncExitStack() as stack:
         variables: Mapping[str, str] = {}
+        stream: Stream | None = None
         if settings.aws.dynamodb_url is None:
-            variables = embedded_variables(stack.enter_context(dynamodb.running()))
+            stream = Stream()
+            variables = embedded_variables(stack.enter_context(dynamodb.running(stream)))
             settings = replace(settings, aws=read_settings(variables).aws)
         await prepare(settings, keys)
+        await stack.enter_async_context(_keeping_use(settings, stream))
         wrapper = template_path.parent / WRAPPER
         functions = {
             name: await stack.enter_async_context(LocalFunction(function, wrapper, variables))
@@ -58,9 +62,22 @@ async def prepare(settings: Settings, keys: LocalKeys) -> None:
     """Make the table where it is missing, with the local keys in it."""
     planes = wire(settings)
     try:
-        await planes.table.create_table(TABLE)
+        await LocalTable(settings, None).create(planes.table)
         await seed(keys, planes.control.administration, int(planes.control.clock()))
     finally:
+        await planes.aclose()
+
+
+@asynccontextmanager
+async def _keeping_use(settings: Settings, stream: Stream | None) -> AsyncIterator[None]:
+    """What the table's stream would have the housekeeping function do."""
+    planes = wire(settings)
+    task = asyncio.create_task(LocalTable(settings, stream).keep_use(planes.house.use))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
         await planes.aclose()
 
 

@@ -6,14 +6,16 @@ import json
 import os
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from typing import TYPE_CHECKING
 
 from prxy.canonical.errors import ProviderKeyUnavailable
 from prxy.local.keys import FOLDER
 from prxy.settings import ConfigurationError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 KEY_BYTES, NONCE_BYTES = 32, 12
 
@@ -22,13 +24,21 @@ class FileCipher:
     """AES-256-GCM; the context is authenticated with the text. Raises ProviderKeyUnavailable."""
 
     def __init__(self, key: bytes) -> None:
-        self._cipher = AESGCM(key)
+        self._key = key
+
+    @cached_property
+    def _cipher(self) -> AESGCM:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415  # loaded where a key is stored
+
+        return AESGCM(self._key)
 
     async def seal(self, text: str, context: Mapping[str, str]) -> str:
         nonce = os.urandom(NONCE_BYTES)
         return b64encode(nonce + self._cipher.encrypt(nonce, text.encode(), _bytes(context))).decode()
 
     async def unseal(self, sealed: str, context: Mapping[str, str]) -> str:
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415  # as above
+
         try:
             raw = b64decode(sealed, validate=True)
             return self._cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], _bytes(context)).decode()

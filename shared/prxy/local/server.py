@@ -9,22 +9,22 @@ import socket
 import sys
 from collections.abc import Coroutine, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 
 import uvicorn
+from msgspec.structs import replace
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from prxy.call_record import Journal
 from prxy.canonical.errors import StoreUnavailable
 from prxy.housekeeping import Housekeeping
-from prxy.local import dynamodb
 from prxy.local.key_file import file_cipher
 from prxy.local.keys import LocalKeys, local_keys, seed
-from prxy.local.stream import Stream, keep_use
+from prxy.local.stream import Stream
+from prxy.local.tables import LocalTable
 from prxy.logs import log_as_json
 from prxy.providers import PROVIDERS
 from prxy.providers.aws.sigv4 import Credentials
 from prxy.settings import ConfigurationError, from_environment
-from prxy.store.schema import TABLE
 from prxy.wiring import Planes, local_app, wire
 
 EMBEDDED_TIMEOUT_S = 30.0
@@ -47,6 +47,8 @@ def serve_here(host: str, port: int) -> None:
     stream: Stream | None = None
     with ExitStack() as stack:
         if settings.aws.dynamodb_url is None:
+            from prxy.local import dynamodb  # noqa: PLC0415  # moto is as large as the gateway
+
             stream = Stream()
             url = stack.enter_context(dynamodb.running(stream))
             credentials = Credentials(access_key="local", secret_key="local")  # noqa: S106  # moto checks nothing
@@ -55,7 +57,7 @@ def serve_here(host: str, port: int) -> None:
         listening = stack.enter_context(_listen(host, port))
         cipher = None if settings.provider_keys_kms_key else file_cipher()
         planes = wire(settings, credentials, cipher=cipher)
-        asyncio.run(_serve(planes, keys, listening, stream))
+        asyncio.run(_serve(planes, keys, listening, LocalTable(settings, stream)))
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -69,9 +71,9 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-async def _serve(planes: Planes, keys: LocalKeys, listening: socket.socket, stream: Stream | None) -> None:
+async def _serve(planes: Planes, keys: LocalKeys, listening: socket.socket, table: LocalTable) -> None:
     try:
-        await planes.table.create_table(TABLE)
+        await table.create(planes.table)
         await seed(keys, planes.control.administration, int(planes.control.clock()))
     except StoreUnavailable as error:
         raise ConfigurationError(_NO_TABLE) from error
@@ -86,7 +88,8 @@ async def _serve(planes: Planes, keys: LocalKeys, listening: socket.socket, stre
         server_header=False,
         timeout_graceful_shutdown=10,
     )
-    server = _Announcing(config, keys, [_keep_house(planes.house), *_reading(stream, planes)])
+    beside = [_keep_house(planes.house), table.keep_use(planes.house.use)]
+    server = _Announcing(config, keys, beside, planes.data.journal)
     try:
         await server.serve(sockets=[listening])
     finally:
@@ -101,11 +104,6 @@ async def _keep_house(house: Housekeeping) -> None:
             await house.sweep()
         except StoreUnavailable as error:
             _log.warning("housekeeping_failed", extra={"error_code": error.code})
-
-
-def _reading(stream: Stream | None, planes: Planes) -> Sequence[Coroutine[None, None, None]]:
-    """The stream of a table that is not ours is read where housekeeping is set up for it."""
-    return [keep_use(stream, planes.house.use)] if stream else []
 
 
 class _BoundedHead(HttpToolsProtocol):
@@ -140,19 +138,29 @@ class _BoundedHead(HttpToolsProtocol):
 class _Announcing(uvicorn.Server):
     """Says where it listens, and with which keys, once it does."""
 
-    def __init__(self, config: uvicorn.Config, keys: LocalKeys, beside: Sequence[Coroutine[None, None, None]]) -> None:
-        """`beside`: what runs while it serves."""
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        keys: LocalKeys,
+        beside: Sequence[Coroutine[None, None, None]],
+        journal: Journal,
+    ) -> None:
+        """`beside`: what runs while it serves. `journal`: closed when no call is left."""
         super().__init__(config)
-        self._keys, self._beside = keys, beside
+        self._keys, self._beside, self._journal = keys, beside, journal
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Calls that the end of the grace cut off still write what they cost; then the signal is raised again."""
+        """Calls that the end of the grace cut off still write what they cost, and hits what they saved.
+
+        Behind this the signal is raised again, so nothing else would run.
+        """
         await super().shutdown(sockets)
         for task in self._tasks:
             task.cancel()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         if others:
             await asyncio.wait(others, timeout=LAST_WRITES_S)
+        await self._journal.aclose()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

@@ -45,6 +45,13 @@ class GatewayResponse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ParameterTemplate:
+    name: str
+    default: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
     functions: Mapping[str, FunctionTemplate]
     routes: tuple[RouteTemplate, ...]
@@ -88,6 +95,15 @@ def read_template(path: Path) -> Template:
         functions={name: _function(name, path.parent, own, common, parameters) for name, own in functions.items()},
         routes=tuple(sorted(routes, key=_precedence)),
         gateway_responses=dict(_gateway_responses(resources)),
+    )
+
+
+def read_parameters(path: Path) -> tuple[ParameterTemplate, ...]:
+    """What a deployment may set, in the template's order. Raises OSError where there is no such file."""
+    document: Mapping[str, Any] = _Loader(path.read_text(encoding="utf-8")).get_single_data()
+    return tuple(
+        ParameterTemplate(name=name, default=str(given.get("Default", "")), description=given.get("Description", ""))
+        for name, given in document["Parameters"].items()
     )
 
 

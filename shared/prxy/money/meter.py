@@ -22,17 +22,15 @@ class Meter:
         self._grew = self._reported = False
 
     def add(self, event: StreamEvent) -> None:
-        match event:
-            case PartStart() | PartDelta():
-                self._grew = True
-            case UsageUpdate(usage=usage):
-                self.usage, self._reported = usage if is_sound(usage) else None, True
-            case Verbatim():
-                if self._grew and not self._reported:
-                    self.usage = None
-                self._grew = self._reported = False
-            case _:
-                pass
+        # a pattern would ask `isinstance`, which is slow for Structs
+        if type(event) is PartDelta or type(event) is PartStart:
+            self._grew = True
+        elif type(event) is Verbatim:
+            if self._grew and not self._reported:
+                self.usage = None
+            self._grew = self._reported = False
+        elif type(event) is UsageUpdate:
+            self.usage, self._reported = event.usage if is_sound(event.usage) else None, True
 
 
 def is_sound(usage: Usage) -> bool:

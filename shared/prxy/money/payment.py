@@ -36,6 +36,7 @@ class Ending(Struct, frozen=True, kw_only=True):
     error: GatewayError | None = None
     answered: str | None = None
     """The model, as the provider reports it."""
+    admitted_s: float | None = None
     first_byte_s: float | None = None
     modules: tuple[str, ...] = ()
 
@@ -91,6 +92,11 @@ class Payment:
         with suppress(StoreUnavailable):
             await self._ledger.settle(self.hold, actual_nano, use)
 
+    @property
+    def is_written(self) -> bool:
+        task = self._writing
+        return task is None or (task.done() and not task.cancelled() and task.exception() is None)
+
     async def written(self) -> None:
         """Wait until the ledger has the end of this call, however long its retries take."""
         if self._writing is not None:
@@ -101,21 +107,26 @@ def _ended(use: Use, ending: Ending, usage: Usage | None, lasted_s: float) -> Us
     error = ending.error
     return structs.replace(
         use,
-        asked=_other(use.asked, use.model, f"{use.provider}/{use.model}"),
-        answered=_other(ending.answered, use.model),
+        asked=other_name(use.asked, use.model, f"{use.provider}/{use.model}"),
+        answered=other_name(ending.answered, use.model),
         model=use.model[:MAX_NAME_CHARS],
         status=error.status if error else 200,
         error=error.code if error else None,
         tokens=_tokens(usage) if usage else Tokens(),
-        first_byte_ms=None if ending.first_byte_s is None else round(ending.first_byte_s * 1000),
+        admitted_ms=milliseconds(ending.admitted_s),
+        first_byte_ms=milliseconds(ending.first_byte_s),
         lasted_ms=round(lasted_s * 1000),
         modules=ending.modules[:MAX_MODULES],
     )
 
 
-def _other(name: str | None, *known: str) -> str | None:
+def other_name(name: str | None, *known: str) -> str | None:
     """Nothing where it says no more."""
     return None if name is None or name in known else name[:MAX_NAME_CHARS]
+
+
+def milliseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)
 
 
 def _tokens(usage: Usage) -> Tokens:

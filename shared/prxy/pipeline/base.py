@@ -15,7 +15,7 @@ from prxy.canonical.stream import EventFilter
 from prxy.catalog import ModelCard
 from prxy.pipeline.flights import Flights
 from prxy.store.ports import Breakers, Latencies, Lessons, ResponseCache, VectorStore
-from prxy.store.records import NO_LIMITS, ApiKey, Limits, Once, ProviderKey, Tenant
+from prxy.store.records import NO_LIMITS, ApiKey, Budget, Limits, Once, ProviderKey
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -25,12 +25,14 @@ class Call(Struct, frozen=True, kw_only=True):
     """Names the call everywhere: `x-request-id`, the hold, the usage record."""
     now: int
     """Epoch seconds at which it arrived."""
+    arrived_at: float | None = None
+    """The same by the clock of the event loop, where somebody wants to know how long it took."""
     key: ApiKey
     request: ChatRequest
-    tenant: Tenant | None = None
-    """The budget that all keys of the tenant share, None where there is none."""
+    budgets: tuple[Budget, ...] = ()
+    """Those that the key shares: its project's and its tenant's, as far as there are such."""
     asked: Limits = NO_LIMITS
-    """What modules ask for beside the limits of key and tenant, which nothing can widen."""
+    """What modules ask for beside the limits of the key and of these, which nothing can widen."""
     targets: tuple[str, ...] = ()
     """Models to ask one after the other until one answers; empty: the one of the request."""
     egress: tuple[str, ...] | None = None
@@ -46,9 +48,11 @@ class Call(Struct, frozen=True, kw_only=True):
 
     @property
     def limits(self) -> Limits:
-        """All that hold for it: the key's, its tenant's and what modules ask for."""
+        """All that hold for it: the key's, those of the budgets that it shares and what modules ask for."""
         limits = self.key.enforced.under(self.asked)
-        return limits if self.tenant is None else limits.under(self.tenant.enforced)
+        for budget in self.budgets:
+            limits = limits.under(budget.enforced)
+        return limits
 
 
 class Tried(Struct, frozen=True, kw_only=True):

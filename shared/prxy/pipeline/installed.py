@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from prxy.canonical.errors import GatewayError
 from prxy.pipeline.base import Module
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "prxy.modules"
 _log = logging.getLogger(__name__)
@@ -23,6 +26,8 @@ class AvailableModules(Mapping[str, type[Module]]):
 
     @cached_property
     def _installed(self) -> Mapping[str, EntryPoint]:
+        from importlib.metadata import entry_points  # noqa: PLC0415  # with an archive's and an e-mail's parser in tow
+
         return {each.name: each for each in entry_points(group=GROUP) if each.name not in self._built_in}
 
     def __getitem__(self, name: str) -> type[Module]:

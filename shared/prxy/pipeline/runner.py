@@ -6,8 +6,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec import Struct
 
 from prxy.canonical.errors import GatewayError, InvalidRequest
 from prxy.canonical.events import StreamEvent
@@ -20,8 +21,7 @@ _log = logging.getLogger(__name__)
 Made = TypeVar("Made")
 
 
-@dataclass(slots=True)
-class Entered:
+class Entered(Struct):
     """A module that is asked about a call, and takes part in it unless it answers, refuses or breaks."""
 
     module: Module

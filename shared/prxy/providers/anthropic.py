@@ -14,6 +14,7 @@ PROVIDER = Provider(
     name="anthropic",
     base_url="https://api.anthropic.com",
     auth=in_header("x-api-key"),
+    key_check_path="/v1/models",
     speaks=(
         Speaks(
             format=anthropic_messages.FORMAT,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
+
+from msgspec import Struct
 
 import prxy
 from prxy.canonical.errors import InvalidRequest
@@ -18,8 +19,7 @@ Sign = Callable[[HttpRequest], Awaitable[HttpRequest]]
 _USER_AGENT = f"prxy/{prxy.__version__}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Speaks:
+class Speaks(Struct, frozen=True, kw_only=True):
     """One format at one path."""
 
     format: Format
@@ -37,8 +37,7 @@ class Speaks:
     """Models whose card says `responses_only` are not served at this path."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provider:
+class Provider(Struct, frozen=True, kw_only=True):
     name: str
     base_url: str | None
     """None: every operator has an address of their own and must set it."""
@@ -46,16 +45,17 @@ class Provider:
     speaks: tuple[Speaks, ...]
     moderations_path: str | None = None
     """Where it judges texts, None where it does not."""
+    key_check_path: str | None = None
+    """Where a GET tells a good key from a bad one and costs nothing, appended to the base URL; None: nowhere known."""
     embeddings_path: str | None = None
     """Where it serves OpenAI's embeddings API, appended to the base URL; None where it does not."""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     """Sent with every request unless the client's own wins."""
     transport: Transport | None = None
     """Its own way out, None for the gateway's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfiguredProvider:
+class ConfiguredProvider(Struct, frozen=True, kw_only=True):
     """A provider as this deployment reaches it."""
 
     row: Provider

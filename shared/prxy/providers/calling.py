@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from prxy.canonical.errors import ProviderConnectionFailed
 from prxy.providers.errors import retry_after
@@ -16,8 +18,7 @@ _PAUSE_S = (0.1, 0.4)
 _MOST_PAUSE_S = 2.0
 
 
-@dataclass(slots=True)
-class Attempts:
+class Attempts(Struct):
     """How often providers were asked for one client call. Shared by its targets, so that retries never multiply."""
 
     retries_left: int = 1

@@ -10,14 +10,20 @@ EMBEDDINGS = "/embeddings"
 
 
 def compatible_row(
-    name: str, base_url: str | None, auth: Auth = bearer, *, embeddings_path: str | None = None
+    name: str,
+    base_url: str | None,
+    auth: Auth = bearer,
+    *,
+    embeddings_path: str | None = None,
+    key_check_path: str | None = "/models",
 ) -> Provider:
-    """A provider that is nothing but an address and a key."""
+    """A provider that is nothing but an address and a key. Most list their models to whoever has a key."""
     return Provider(
         name=name,
         base_url=base_url,
         auth=auth,
         embeddings_path=embeddings_path,
+        key_check_path=key_check_path,
         speaks=(Speaks(format=openai_chat.COMPATIBLE, path="/chat/completions"),),
     )
 
@@ -31,16 +37,18 @@ PROVIDERS = (
     compatible_row("deepseek", "https://api.deepseek.com"),
     # https://docs.x.ai/docs/api-reference
     compatible_row("xai", "https://api.x.ai/v1"),
-    # https://openrouter.ai/docs/quickstart
-    compatible_row("openrouter", "https://openrouter.ai/api/v1", embeddings_path=EMBEDDINGS),
+    # https://openrouter.ai/docs/quickstart; its models are listed to everybody
+    compatible_row("openrouter", "https://openrouter.ai/api/v1", embeddings_path=EMBEDDINGS, key_check_path="/key"),
     # https://docs.together.ai/docs/openai-api-compatibility
     compatible_row("together", "https://api.together.xyz/v1", embeddings_path=EMBEDDINGS),
     # https://docs.fireworks.ai/tools-sdks/openai-compatibility
-    compatible_row("fireworks", "https://api.fireworks.ai/inference/v1", embeddings_path=EMBEDDINGS),
+    compatible_row(
+        "fireworks", "https://api.fireworks.ai/inference/v1", embeddings_path=EMBEDDINGS, key_check_path=None
+    ),
     # https://inference-docs.cerebras.ai/resources/openai
     compatible_row("cerebras", "https://api.cerebras.ai/v1"),
     # https://docs.perplexity.ai/guides/chat-completions-guide
-    compatible_row("perplexity", "https://api.perplexity.ai"),
+    compatible_row("perplexity", "https://api.perplexity.ai", key_check_path=None),
     # https://docs.ollama.com/api/openai-compatibility
     compatible_row("ollama", "http://127.0.0.1:11434/v1", none_needed, embeddings_path=EMBEDDINGS),
     # https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html

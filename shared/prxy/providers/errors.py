@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
+from functools import cache
 
 import msgspec
 
@@ -17,33 +17,30 @@ from prxy.providers.transport import HttpReply
 MAX_MESSAGE_CHARS = 1_000
 _MAX_READ_CHARS = 8 * MAX_MESSAGE_CHARS
 
-_SECRETS = re.compile(
-    "|".join(
-        (
-            r"\bbearer\s+(?!token\b)[^\s,;\"']{4,512}",
-            r"(?<![A-Za-z0-9])(?:sk|pk|rk|gsk|xai|pplx|csk|fw|tgp|hf|nvapi|prxy|sess)[-_][\w*.…~+/=-]{4,512}",
-            r"\b(?:AIza|AQ\.|ABSK)[\w*+/=-]{6,512}",
-            r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{8,128}",
-            r"\beyJ[\w-]{8,4096}(?:\.[\w-]{0,4096}){0,2}",
-            r"\b(?=[A-Za-z]{0,128}\d)[A-Za-z0-9]{32,512}\b",
-            r"\barn:[^\s\"'<>,;)]{1,512}",
-            r"\b(?:https?|wss?)://[^\s\"'<>]{1,2048}",
-            r"\b(?:org|proj|acct|wrkspc)[-_][A-Za-z0-9]{6,128}\b",
-            r"\b(?:user|account|team|req)[-_](?=[A-Za-z]{0,128}\d)[A-Za-z0-9]{6,128}\b",
-            r"\b(?:project|account|organization|tenant|workspace)s?(?: id| number)?[ :=#]{1,2}[\"'`]?"
-            r"(?=[A-Za-z_-]{0,63}\d)[\w.:-]{4,128}",
-            r"\b(?:projects|accounts|organizations)/[\w.:-]{1,128}",
-            r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b",
-            r"\b\d{12}\b",
-            r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.])(?::\d{1,5})?",
-            r"\[[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,8}\](?::\d{1,5})?",
-            r"\blocalhost(?::\d{1,5})?\b",
-            r"(?<![\w.-])(?:[A-Za-z0-9_-]{1,63}\.){1,10}"
-            r"(?:com|net|org|io|ai|dev|cloud|app|xyz|eu|us|co|internal|local|corp|lan|intra|svc|invalid|test|example)\b"
-            r"(?::\d{1,5})?(?![\w-])",
-        )
-    ),
-    re.IGNORECASE,
+_SECRETS = "|".join(
+    (
+        r"\bbearer\s+(?!token\b)[^\s,;\"']{4,512}",
+        r"(?<![A-Za-z0-9])(?:sk|pk|rk|gsk|xai|pplx|csk|fw|tgp|hf|nvapi|prxy|sess)[-_][\w*.…~+/=-]{4,512}",
+        r"\b(?:AIza|AQ\.|ABSK)[\w*+/=-]{6,512}",
+        r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{8,128}",
+        r"\beyJ[\w-]{8,4096}(?:\.[\w-]{0,4096}){0,2}",
+        r"\b(?=[A-Za-z]{0,128}\d)[A-Za-z0-9]{32,512}\b",
+        r"\barn:[^\s\"'<>,;)]{1,512}",
+        r"\b(?:https?|wss?)://[^\s\"'<>]{1,2048}",
+        r"\b(?:org|proj|acct|wrkspc)[-_][A-Za-z0-9]{6,128}\b",
+        r"\b(?:user|account|team|req)[-_](?=[A-Za-z]{0,128}\d)[A-Za-z0-9]{6,128}\b",
+        r"\b(?:project|account|organization|tenant|workspace)s?(?: id| number)?[ :=#]{1,2}[\"'`]?"
+        r"(?=[A-Za-z_-]{0,63}\d)[\w.:-]{4,128}",
+        r"\b(?:projects|accounts|organizations)/[\w.:-]{1,128}",
+        r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b",
+        r"\b\d{12}\b",
+        r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.])(?::\d{1,5})?",
+        r"\[[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,8}\](?::\d{1,5})?",
+        r"\blocalhost(?::\d{1,5})?\b",
+        r"(?<![\w.-])(?:[A-Za-z0-9_-]{1,63}\.){1,10}"
+        r"(?:com|net|org|io|ai|dev|cloud|app|xyz|eu|us|co|internal|local|corp|lan|intra|svc|invalid|test|example)\b"
+        r"(?::\d{1,5})?(?![\w-])",
+    )
 )
 """Keys of the known vendors, ids of organisations, projects and accounts, addresses. Every repetition is bounded."""
 
@@ -76,7 +73,7 @@ def redact(text: str, credential: str | None = None) -> str:
     """Text without keys, account ids and addresses, at most 1,000 characters."""
     if credential:
         text = text.replace(credential, _REDACTED)
-    text = _SECRETS.sub(_REDACTED, text[:_MAX_READ_CHARS])
+    text = _secrets().sub(_REDACTED, text[:_MAX_READ_CHARS])
     return text if len(text) <= MAX_MESSAGE_CHARS else f"{text[: MAX_MESSAGE_CHARS - 1]}…"
 
 
@@ -91,7 +88,15 @@ def retry_after(headers: Mapping[str, str]) -> str | None:
     return value if _is_date(value) else None
 
 
+@cache
+def _secrets() -> re.Pattern[str]:
+    """Compiled when there is an error to tell: it takes as long as half of the formats."""
+    return re.compile(_SECRETS, re.IGNORECASE)
+
+
 def _is_date(value: str) -> bool:
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415  # a tenth of a cold start, for a rare header
+
     try:
         return len(value) < 64 and value.isascii() and parsedate_to_datetime(value) is not None
     except ValueError:

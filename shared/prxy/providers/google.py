@@ -10,6 +10,7 @@ PROVIDER = Provider(
     name="google",
     base_url="https://generativelanguage.googleapis.com",
     auth=in_header("x-goog-api-key"),
+    key_check_path="/v1beta/models",
     speaks=(
         Speaks(
             format=gemini_generate.FORMAT,

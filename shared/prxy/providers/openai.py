@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from prxy.canonical.request import ChatRequest
 from prxy.formats import openai_chat, openai_responses
@@ -24,6 +24,7 @@ PROVIDER = Provider(
     name="openai",
     base_url="https://api.openai.com/v1",
     auth=bearer,
+    key_check_path="/models",
     embeddings_path="/embeddings",
     moderations_path="/moderations",
     speaks=(

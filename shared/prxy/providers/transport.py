@@ -1,18 +1,19 @@
 """The one way out: a port for HTTP to providers and to the store. Adapters: `lean` (default) and `through_httpx`.
 
-Every adapter: HTTP/1.1, TLS verified, no redirects followed, no decompression, no cookies, no retry of its own, nothing
-logged. `lean` keeps connections alive, one pool per origin; one whose reply was not read to its end is closed.
+Every adapter: HTTP/1.1, TLS verified and its sessions resumed, no redirects followed, no decompression, no cookies,
+no retry of its own, nothing logged. `lean` keeps connections alive, one pool per origin; one whose reply was not read
+to its end is closed.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deadlines:
+
+class Deadlines(Struct, frozen=True, kw_only=True):
     """Seconds. Each is measured from the moment its phase begins; `total_s` from the start of `send`."""
 
     connect_s: float = 5.0
@@ -32,8 +33,7 @@ class Deadlines:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpRequest:
+class HttpRequest(Struct, frozen=True, kw_only=True):
     url: str
     """Absolute, http or https, already percent-encoded."""
     headers: Mapping[str, str]

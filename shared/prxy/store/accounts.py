@@ -1,4 +1,4 @@
-"""Keys and the budgets of tenants as the gateway finds them: fast, and perhaps some seconds old."""
+"""Keys and the budgets that they share, as the gateway finds them: fast, and perhaps some seconds old."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from prxy.store.ports import Keys, Tenants
-from prxy.store.records import Account, ApiKey, Tenant
-from prxy.store.schema import api_key_at, parse_api_key, parse_tenant, tenant_at
+from prxy.store.ports import Budgets, Keys
+from prxy.store.records import Account, ApiKey, Budget
+from prxy.store.schema import api_key_at, budget_at, parse_api_key, parse_budget
 from prxy.store.table import Item, Table
 
 KEPT = 10_000
@@ -20,7 +20,7 @@ KEPT = 10_000
 AGAIN_S = 1.0
 """The soonest that one id is read again, however often a wrong secret or an unknown id is tried."""
 
-A = TypeVar("A", ApiKey, Tenant)
+A = TypeVar("A", ApiKey, Budget)
 
 
 class Seen(Struct, frozen=True):
@@ -105,7 +105,14 @@ class DynamoKeys(Remembered[ApiKey], Keys):
         return AGAIN_S
 
 
-class DynamoTenants(Remembered[Tenant], Tenants):
+class DynamoBudgets(Remembered[Budget], Budgets):
     """Most tenants have no budget, and are looked up no more often than those that have one."""
 
-    kind = Kind(Tenant, tenant_at, parse_tenant)
+    kind = Kind(Budget, budget_at, parse_budget)
+
+    async def of(self, key: ApiKey) -> tuple[Budget, ...]:
+        if key.project is None:
+            found = [await self.find(each) for each in key.shared]
+        else:
+            found = await asyncio.gather(*map(self.find, key.shared))
+        return tuple(each for each in found if each is not None)

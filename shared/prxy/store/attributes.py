@@ -27,13 +27,21 @@ class Attribute(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 def render_value(value: Value) -> Wire:
     """Raises TypeError for what the table must not hold, floats above all."""
+    if type(value) is str:
+        return {"S": value}
+    if type(value) is int:
+        return {"N": str(value)}
+    if type(value) is dict:
+        return {"M": render_item(value)}
+    return _render_rare(value)
+
+
+def _render_rare(value: Value) -> Wire:
     match value:
         case str():
-            return {"S": value}
+            return {"S": str(value)}
         case bool():
             return {"BOOL": value}
-        case int():
-            return {"N": str(value)}
         case None:
             return {"NULL": True}
         case Mapping():

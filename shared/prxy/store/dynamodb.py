@@ -39,6 +39,11 @@ class Fault(Struct, frozen=True, kw_only=True):
         return self.type_.rpartition("#")[2]
 
 
+AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
+
+TABLES = "DynamoDB_20120810"
+"""The API of tables; that of their streams is another one at the same address."""
+
 _answers = msgspec.json.Decoder(Answer)
 _faults = msgspec.json.Decoder(Fault)
 _encoder = msgspec.json.Encoder()
@@ -52,6 +57,11 @@ class Address(Struct, frozen=True, kw_only=True):
     @property
     def url(self) -> str:
         return (self.endpoint or f"https://dynamodb.{self.region}.amazonaws.com").rstrip("/") + "/"
+
+    @property
+    def is_aws(self) -> bool:
+        """Whether it leads to AWS itself, where a deployment makes the table and keeps house of it."""
+        return (urlsplit(self.url).hostname or "").endswith(AWS_HOSTS)
 
 
 def make_table(
@@ -80,11 +90,19 @@ class HttpCaller(Caller):
         self._key: tuple[str, str, bytes] = ("", "", b"")
 
     async def attempt(self, operation: str, parameters: Wire, connect_s: float, read_s: float) -> Answer:
+        content = await self.ask(f"{TABLES}.{operation}", parameters, connect_s, read_s)
+        try:
+            return _answers.decode(content)
+        except msgspec.DecodeError as error:
+            raise Unanswered("no such answer") from error
+
+    async def ask(self, target: str, parameters: Wire, connect_s: float, read_s: float) -> bytes:
+        """The body of an answer that says yes. Raises as `attempt` does."""
         credentials = await self._credentials.current()
         body = _encoder.encode(parameters)
         request = HttpRequest(
             url=self._url,
-            headers=self._headers(operation, body, credentials),
+            headers=self._headers(target, body, credentials),
             body=body,
             deadlines=Deadlines(connect_s=connect_s, first_byte_s=read_s, idle_s=read_s, total_s=connect_s + read_s),
         )
@@ -95,10 +113,10 @@ class HttpCaller(Caller):
             finally:
                 await reply.aclose()
             if reply.status == 200:
-                return _answers.decode(content)
+                return content
         except ProviderConnectionFailed as error:
             raise Unsent("not connected") from error
-        except (ProviderTimeout, ProviderStreamInterrupted, ProviderBadResponse, msgspec.DecodeError) as error:
+        except (ProviderTimeout, ProviderStreamInterrupted, ProviderBadResponse) as error:
             raise Unanswered(type(error).__name__) from error
         raise self._failure(reply.status, content)
 
@@ -113,7 +131,7 @@ class HttpCaller(Caller):
             return cancelled(fault.CancellationReasons)
         return failure(fault.word, status, fault.Item)
 
-    def _headers(self, operation: str, body: bytes, credentials: Credentials) -> dict[str, str]:
+    def _headers(self, target: str, body: bytes, credentials: Credentials) -> dict[str, str]:
         scope = Scope(
             region=self._region,
             service="dynamodb",
@@ -122,7 +140,7 @@ class HttpCaller(Caller):
         headers = {
             "content-type": "application/x-amz-json-1.0",
             "host": self._host,
-            "x-amz-target": f"DynamoDB_20120810.{operation}",
+            "x-amz-target": target,
         }
         request = Signable(method="POST", path=self._path, headers=headers, body=body)
         signed = sign(request, credentials, scope, self._day_key(credentials, scope))

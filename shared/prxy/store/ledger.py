@@ -8,7 +8,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from prxy.canonical.errors import GatewayError, NotAuthenticated, NotFound, StoreUnavailable
+from prxy.canonical.errors import GatewayError, KeyMoved, NotAuthenticated, NotFound, StoreUnavailable
 from prxy.store import admission
 from prxy.store.attempts import RESERVE, SETTLE, Attempts
 from prxy.store.key_text import accepts
@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 
 class DynamoLedger(Ledger, Sweeper, Standings):
-    """Of the keys, or of the tenants: `at` says where the item of an id stands, `remember` is told of an account that
+    """Of the keys, or of the budgets: `at` says where the item of an id stands, `remember` is told of an account that
     turned out to have changed.
     """
 
@@ -96,12 +96,17 @@ class DynamoLedger(Ledger, Sweeper, Standings):
         return Admitted(admission.held(account, claim, written.item, resent=written.resent)), written.resent
 
     async def _renewed(self, stored: Account, account: Account, claim: Claim, *, late: bool) -> Account:
-        """The account to try next. Raises NotAuthenticated where its caller's secret opens it no more."""
+        """The account to try next.
+
+        Raises NotAuthenticated where its caller's secret opens it no more, and KeyMoved where the claim names the
+        budgets of a project that it left.
+        """
         if self._remember is not None:
             self._remember(stored)
-        if _is_rotated(stored, account, claim.now):
+        refusal = _changed_hands(stored, account, claim.now)
+        if refusal is not None:
             await self._end(account, claim, late=late)
-            raise NotAuthenticated
+            raise refusal
         return _as_proved(stored, account)
 
     async def _end(self, account: Account, claim: Claim, *, late: bool) -> None:
@@ -189,11 +194,16 @@ class DynamoLedger(Ledger, Sweeper, Standings):
         return item
 
 
-def _is_rotated(stored: Account, account: Account, now: int) -> bool:
-    """A copy of the key that is some seconds old let the caller in, by a secret that opens it no more."""
+def _changed_hands(stored: Account, account: Account, now: int) -> GatewayError | None:
+    """A copy of the key that is some seconds old let the caller in: by a secret that opens it no more, or to budgets
+    that it draws on no more.
+    """
     if isinstance(stored, ApiKey) and isinstance(account, ApiKey):
-        return not accepts(stored, account.secret_hash, now)
-    return False
+        if not accepts(stored, account.secret_hash, now):
+            return NotAuthenticated()
+        if stored.project != account.project:
+            return KeyMoved()
+    return None
 
 
 def _as_proved(stored: Account, account: Account) -> Account:

@@ -14,13 +14,13 @@ from prxy.store.records import (
     Account,
     ApiKey,
     AuditEntry,
+    Budget,
     Claim,
     DayOfUse,
     Hold,
     Once,
     ProviderKey,
     Standing,
-    Tenant,
     Use,
 )
 
@@ -65,23 +65,29 @@ class KeyAdministration(Protocol):
         ...
 
 
-class TenantAdministration(Protocol):
+class BudgetAdministration(Protocol):
     """Every change raises the version. Raises KeyConflict where somebody else was first, and StoreUnavailable."""
 
-    async def create(self, tenant: Tenant) -> None: ...
-    async def read(self, tenant: str) -> Tenant:
-        """Raises NotFound where the tenant has no budget."""
+    async def create(self, budget: Budget) -> None: ...
+    async def read(self, tenant: str, project: str | None = None) -> Budget:
+        """Of a tenant, or of one of its projects. Raises NotFound where it has no budget."""
         ...
 
-    async def list(self) -> Sequence[Tenant]: ...
-    async def update(self, tenant: Tenant) -> Tenant:
+    async def of_tenants(self) -> Sequence[Budget]: ...
+    async def of_projects(self, tenant: str | None = None) -> Sequence[Budget]:
+        """Of one tenant; None: of all."""
+        ...
+
+    async def update(self, budget: Budget) -> Budget:
         """Store the changed budget if its version is still the stored one; returns it with the version raised."""
         ...
 
 
-class Tenants(Protocol):
-    async def find(self, tenant: str) -> Tenant | None:
-        """The budget of a tenant, perhaps some seconds old; None where it has none. Raises StoreUnavailable."""
+class Budgets(Protocol):
+    async def of(self, key: ApiKey) -> tuple[Budget, ...]:
+        """What calls of the key draw on besides its own limits, perhaps some seconds old: its project's budget before
+        its tenant's, as far as there are such. Raises StoreUnavailable.
+        """
         ...
 
 
@@ -90,7 +96,8 @@ class Ledger(Protocol):
         """Admit a call and hold its worst case, in one conditional write.
 
         Raises NotAuthenticated (revoked, frozen, expired), CostLimitExceeded, RateLimited, IdempotencyConflict (a twin
-        of a running call), StoreUnavailable (also where the outcome stayed unknown: no provider may be called then).
+        of a running call), KeyMoved (the claim names the budgets of another project), StoreUnavailable (also where the
+        outcome stayed unknown: no provider may be called then).
         """
         ...
 
@@ -170,9 +177,32 @@ class UseKeeper(Protocol):
         ...
 
 
+class HitKeeper(Protocol):
+    async def tell(self, key_id: str, tenant: str, hits: Sequence[Use]) -> None:
+        """Have the stream of the table tell what caches answered; safe to repeat. Raises StoreUnavailable.
+
+        Where the outcome stays unknown it may have been told: telling it again changes nothing.
+        """
+        ...
+
+
+class UsePage(Struct, frozen=True, kw_only=True):
+    calls: Sequence[Use]
+    """In the order in which they were admitted."""
+    next: str | None
+    """The place behind which the next page begins; None: this is the last one."""
+
+
 class UseReports(Protocol):
     async def days(self, key_id: str, first: str, last: str) -> Sequence[DayOfUse]:
         """What a key used from one day (`20261122`) to another, both included. Raises StoreUnavailable."""
+        ...
+
+    async def calls(self, key_id: str, day: str, limit: int, after: str = "") -> UsePage:
+        """At most `limit` of what a key used in a day, one by one, behind the place `after`; empty: from the first.
+
+        Raises StoreUnavailable.
+        """
         ...
 
 

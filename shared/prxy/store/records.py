@@ -17,7 +17,7 @@ class KeyStatus(StrEnum):
 
 
 class BudgetMode(StrEnum):
-    """What happens to a call that does not fit into its tenant's budget."""
+    """What happens to a call that does not fit into a budget that its key shares with others."""
 
     HARD_FAIL = "hard_fail"
     """It is refused."""
@@ -44,21 +44,23 @@ class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def least_nano(self) -> int | None:
         """What one call may cost at the most, in an untouched window."""
-        return _least(self.per_request_nano, self.per_day_nano, self.per_month_nano)
+        return _tighter(self.per_request_nano, _tighter(self.per_day_nano, self.per_month_nano))
 
     def under(self, other: Limits) -> Limits:
         """The tighter of both, limit by limit."""
+        if other is NO_LIMITS:
+            return self
         return Limits(
-            per_request_nano=_least(self.per_request_nano, other.per_request_nano),
-            per_day_nano=_least(self.per_day_nano, other.per_day_nano),
-            per_month_nano=_least(self.per_month_nano, other.per_month_nano),
-            requests_per_minute=_least(self.requests_per_minute, other.requests_per_minute),
+            per_request_nano=_tighter(self.per_request_nano, other.per_request_nano),
+            per_day_nano=_tighter(self.per_day_nano, other.per_day_nano),
+            per_month_nano=_tighter(self.per_month_nano, other.per_month_nano),
+            requests_per_minute=_tighter(self.requests_per_minute, other.requests_per_minute),
             concurrency=min(self.concurrency, other.concurrency),
         )
 
 
-def _least(*limits: int | None) -> int | None:
-    return min((limit for limit in limits if limit is not None), default=None)
+def _tighter(one: int | None, other: int | None) -> int | None:
+    return one if other is None or (one is not None and one <= other) else other
 
 
 MOST_CONCURRENCY = 1_000
@@ -73,6 +75,8 @@ class ApiKey(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Public id, the twelve characters after the prefix; names the item, survives rotation."""
     name: str
     tenant: str
+    project: str | None = None
+    """A name inside its tenant; None: it belongs to none."""
     admin: bool = False
     status: KeyStatus = KeyStatus.ACTIVE
     version: int = 1
@@ -95,6 +99,12 @@ class ApiKey(Struct, frozen=True, kw_only=True, omit_defaults=True):
     metadata: Mapping[str, str] = {}
 
     @property
+    def shared(self) -> tuple[str, ...]:
+        """Ids of the budgets that its calls draw on besides its own limits, wherever there are such."""
+        whole = budget_id(self.tenant)
+        return (whole,) if self.project is None else (budget_id(self.tenant, self.project), whole)
+
+    @property
     def enforced(self) -> Limits:
         """The limits under which a call is admitted."""
         return self.limits
@@ -105,15 +115,30 @@ class ApiKey(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return NO_LIMITS
 
 
-class Tenant(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What all keys of a tenant may spend together, admitted beside each key's own limits."""
+def budget_id(tenant: str, project: str | None = None) -> str:
+    """Names a budget. The length keeps two of them apart whatever characters are in their names."""
+    return f"tenant/{tenant}" if project is None else f"project/{len(tenant)}/{tenant}/{project}"
 
-    id: str
+
+class Budget(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What all keys of a tenant, or of one of its projects, may spend together, beside each key's own limits."""
+
+    tenant: str = field(name="id")
+    project: str | None = None
+    """None: it is the tenant's."""
     version: int = 1
     """Raised by every change of the admin API; each reserve compares it."""
     mode: BudgetMode = BudgetMode.HARD_FAIL
     limits: Limits = NO_LIMITS
     created_at: int = 0
+
+    @property
+    def id(self) -> str:
+        return budget_id(self.tenant, self.project)
+
+    @property
+    def kind(self) -> str:
+        return "tenant" if self.project is None else "project"
 
     @property
     def enforced(self) -> Limits:
@@ -126,7 +151,7 @@ class Tenant(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.limits if self.mode is BudgetMode.WARN else NO_LIMITS
 
 
-Account = ApiKey | Tenant
+Account = ApiKey | Budget
 """Who pays: an item with counters and holds."""
 
 
@@ -145,8 +170,8 @@ class Claim(Struct, frozen=True, kw_only=True):
     """A step of a call that is counted as a request elsewhere."""
     limits: Limits = NO_LIMITS
     """What modules such as cost-guard ask for, beside the limits of the key."""
-    tenant: Tenant | None = None
-    """Whose budget the call draws on besides; None: there is none."""
+    shared: tuple[Budget, ...] = ()
+    """What the call draws on besides."""
 
 
 class Lapsed(Struct, frozen=True, kw_only=True):
@@ -163,7 +188,7 @@ class Hold(Struct, frozen=True, kw_only=True):
     """A confirmed reservation."""
 
     account_id: str
-    """The key, or the tenant, whose item it stands in."""
+    """The key, or the budget, whose item it stands in."""
     rid: str
     nonce: str
     amount_nano: int
@@ -182,8 +207,8 @@ class Hold(Struct, frozen=True, kw_only=True):
     """Of requests_per_minute, after this call."""
     warned: bool = False
     """A limit was gone beyond that is only announced."""
-    shared: Hold | None = None
-    """The tenant's, for the same call."""
+    shared: tuple[Hold, ...] = ()
+    """For the same call, in the budgets of its claim and in their order."""
 
 
 class Standing(Struct, frozen=True, kw_only=True):
@@ -226,10 +251,19 @@ class Use(Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: str | None = field(default=None, name="e")
     """Its code."""
     tokens: Tokens = field(default=Tokens(), name="t")
+    admitted_ms: int | None = field(default=None, name="d")
+    """From its arrival until a provider could be asked; None where none gave an answer, and for steps of modules."""
     first_byte_ms: int | None = field(default=None, name="f")
+    """From then on."""
     lasted_ms: int = field(default=0, name="l")
-    """From the hold to the settlement."""
+    """From the hold to the settlement; of a hit, from its arrival to its last byte."""
     modules: tuple[str, ...] = field(default=(), name="g")
+    project: str | None = field(default=None, name="j")
+    """That of the key when the call was admitted."""
+    cache: str | None = field(default=None, name="h")
+    """The module that answered in the provider's place: then no provider was asked."""
+    saved_nano: int = field(default=0, name="v")
+    """What the provider would have charged for that answer."""
     unpriced: bool = field(default=False, name="x")
     """Nobody knows what it did cost."""
     nonce: str = field(default="", name="o")
@@ -255,6 +289,8 @@ class Used(Struct, frozen=True, kw_only=True):
     cost_nano: int = 0
     unconfirmed_nano: int = 0
     """Charged besides, because the provider's word is missing."""
+    saved_nano: int = 0
+    """What providers would have charged for what caches answered."""
 
     def __add__(self, other: Used) -> Used:
         return Used(**{name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__})
@@ -265,6 +301,7 @@ class DayOfUse(Struct, frozen=True, kw_only=True):
 
     key_id: str
     tenant: str
+    project: str | None = None
     day: str
     """`20261122`."""
     target: str

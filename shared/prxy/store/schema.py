@@ -3,6 +3,7 @@
     entity            pk                        sk       attributes
     key and budget    K#<public id>             key      doc st v xp? · d… m… q… u… unc · res · use? · gk gs
     tenant's budget   B#<tenant>                budget   doc st v · d… m… q… u… unc · res · gk gs
+    project's budget  J#<n>/<tenant>/<project>  budget   the same; <n> is the length of the tenant's name
     provider keys     P#<tenant>                keys     k#<provider> {s last at} …
     audit entry       A#<year>                  <ms>#…   doc
     cached response   T#<tenant>#cache#<sha>    cache    tn doc ttl
@@ -12,11 +13,12 @@
     call run once     I#<public id>#<sha>       once     fp o xp? doc? ttl
     shelved vector    T#<tenant>#shelf#<sha>    <age>#…  tn n vec ttl
     use of a call     U#<public id>#<day>       <at>#…   tn doc ttl
-    use of a day      R#<public id>#<month>     <day>#…  tn · calls, tokens and nano-USD as `Used` names them
+    latest hits       H#<public id>             hits     tn use ttl
+    use of a day      R#<public id>#<month>     <day>#…  tn pj? · calls, tokens and nano-USD as `Used` names them
 
     doc        the record as JSON text
     st, v, xp  status, version and expiry of the key, so that a write can compare them
-    tn         tenant, compared again on every read
+    tn, pj     tenant, compared again on every read; project
     fp, o      fingerprint of the request under an Idempotency-Key, and the attempt that has it; `xp` only while it
                runs, `doc` only where it finished with an answer that fits
     tg         provider/model
@@ -25,17 +27,20 @@
     n, vec     what the vector stands for, and its 8-bit coordinates in base64
     ttl        epoch seconds; a read ignores what is past it, DynamoDB deletes it later
     res        {<rid>: {a: nano-USD, o: nonce, x: expiry, d: day}}, the holds in flight; without `o` a tombstone
-    use        what the last settled call did use, as JSON text: the stream of the table tells every one of them
-    <at>#…     epoch seconds and the nonce of the attempt; <day>#… is followed by provider/model
+    use        what the last settled call did use, as JSON text: the stream of the table tells every one of them.
+               Of hits: a list of such, the last that were put there together
+    <at>#…     epoch seconds and the nonce of the attempt; <day>#… is followed by provider/model, of calls in a
+               project <day>@<project>#…
     d20261122 m202611      nano-USD spent or held in that day, in that month
     q202611221830          calls in that minute
     u20261122 u202611 unc   nano-USD charged without the provider's word: of that day, of that month, ever
 
 The names of windows carry their date, so a new day is an absent attribute and nothing is ever reset.
 `<age>` counts milliseconds down, so that the newest vector of a shelf sorts first.
-Index `keys_by_tenant` (gk = `K`, gs = <tenant>#<public id>, keys only) lists keys, and with gk = `B`, gs = <tenant> the
-budgets of tenants; reserving and settling touch none of its attributes, so it costs nothing there. Tenants may contain
-any character: what follows a tenant in `pk` has a fixed length and no `#`.
+Index `keys_by_tenant` (gk = `K`, gs = <tenant>#<public id>, keys only) lists keys, with gk = `B`, gs = <tenant> the
+budgets of tenants and with gk = `J`, gs = <n>/<tenant>/<project> those of projects; reserving and settling touch none
+of its attributes, so it costs nothing there. Tenants may contain any character: what follows a tenant in `pk` has a
+fixed length and no `#`, or the length of the tenant's name stands before it.
 
 Sources, as of 2026-11-22: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html and
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html.
@@ -54,11 +59,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from prxy.canonical.parts import Wire
-from prxy.store.records import Account, ApiKey, AuditEntry, KeyStatus, ProviderKey, Tenant, Use
+from prxy.store.records import Account, ApiKey, AuditEntry, Budget, KeyStatus, ProviderKey, Use, budget_id
 from prxy.store.table import Item, Value
 
 PARTITION, SORT, TTL = "pk", "sk", "ttl"
-TENANT, DOCUMENT = "tn", "doc"
+TENANT, PROJECT, DOCUMENT = "tn", "pj", "doc"
 STATUS, VERSION, EXPIRY, HOLDS, UNCONFIRMED = "st", "v", "xp", "res", "unc"
 FINGERPRINT = "fp"
 NAME, VECTOR = "n", "vec"
@@ -69,7 +74,8 @@ SEALED, LAST, PUT_AT = "s", "last", "at"
 _OF_PROVIDER = "k#"
 AMOUNT, NONCE, HOLD_EXPIRY, HOLD_DAY = "a", "o", "x", "d"
 INDEX, INDEX_PARTITION, INDEX_SORT = "keys_by_tenant", "gk", "gs"
-ALL_KEYS, ALL_TENANTS = "K", "B"
+ALL_KEYS, OF_TENANTS, OF_PROJECTS = "K", "B", "J"
+_KINDS = {"tenant": OF_TENANTS, "project": OF_PROJECTS}
 _LAST_MS = 9_999_999_999_999
 """Of thirteen digits: some day in 2286."""
 
@@ -92,6 +98,7 @@ TABLE: Wire = {
             "Projection": {"ProjectionType": "KEYS_ONLY"},
         }
     ],
+    "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
 }
 """What CreateTable takes besides the name. In AWS the template makes the table; this is for local stores."""
 
@@ -100,8 +107,15 @@ def api_key_at(key_id: str) -> Item:
     return {PARTITION: f"K#{key_id}", SORT: "key"}
 
 
-def tenant_at(tenant: str) -> Item:
-    return {PARTITION: f"B#{tenant}", SORT: "budget"}
+def budget_at(id_: str) -> Item:
+    """Of an id that `budget_id` made."""
+    kind, _, name = id_.partition("/")
+    return {PARTITION: f"{_KINDS[kind]}#{name}", SORT: "budget"}
+
+
+def projects_prefix(tenant: str) -> str:
+    """How `gs` begins for every project of the tenant."""
+    return budget_id(tenant, "").partition("/")[2]
 
 
 def provider_keys_at(tenant: str) -> Item:
@@ -154,13 +168,27 @@ def vector_at(tenant: str, shelf: str, name: str, epoch_ms: int) -> Item:
     return {PARTITION: shelf_partition(tenant, shelf), SORT: f"{shelved_since(epoch_ms)}#{_sha(name)[:16]}"}
 
 
+def hits_at(key_id: str) -> Item:
+    """What caches answered stands beside the item of the key: there it would enlarge the writes of every call."""
+    return {PARTITION: f"H#{key_id}", SORT: "hits"}
+
+
 def use_at(key_id: str, use: Use) -> Item:
-    return {PARTITION: f"U#{key_id}#{day_of(use.at)}", SORT: f"{use.at:010d}#{use.nonce}"}
+    return {PARTITION: uses_partition(key_id, day_of(use.at)), SORT: f"{use.at:010d}#{use.nonce}"}
+
+
+def uses_partition(key_id: str, day: str) -> str:
+    return f"U#{key_id}#{day}"
 
 
 def day_of_use_at(key_id: str, use: Use) -> Item:
     day = day_of(use.at)
-    return {PARTITION: days_partition(key_id, day), SORT: f"{day}#{use.provider}/{use.model}"}
+    return {PARTITION: days_partition(key_id, day), SORT: f"{use_prefix(day, use.project)}{use.provider}/{use.model}"}
+
+
+def use_prefix(day: str, project: str | None) -> str:
+    """What stands before provider/model in the sort key of a day's use."""
+    return f"{day}#" if project is None else f"{day}@{project}#"
 
 
 def days_partition(key_id: str, day: str) -> str:
@@ -187,7 +215,7 @@ def _sha(text: str) -> str:
 
 
 _documents = msgspec.json.Decoder(ApiKey)
-_tenants = msgspec.json.Decoder(Tenant)
+_budgets = msgspec.json.Decoder(Budget)
 _entries = msgspec.json.Decoder(AuditEntry)
 
 
@@ -210,24 +238,25 @@ def parse_api_key(item: Item) -> ApiKey:
     return replace(key, status=KeyStatus(text(item[STATUS])), version=number(item[VERSION]), expires_at=expires_at)
 
 
-def render_tenant(tenant: Tenant) -> Item:
+def render_budget(budget: Budget) -> Item:
     """The attributes that an admin may change. A budget is always active: it refuses by its limits."""
-    document = msgspec.json.encode(tenant).decode()
-    return {DOCUMENT: document, STATUS: KeyStatus.ACTIVE.value, VERSION: tenant.version}
+    document = msgspec.json.encode(budget).decode()
+    return {DOCUMENT: document, STATUS: KeyStatus.ACTIVE.value, VERSION: budget.version}
 
 
-def render_new_tenant(tenant: Tenant) -> Item:
+def render_new_budget(budget: Budget) -> Item:
     """The whole item: with the empty map of holds, without which no hold can be set."""
-    place = {INDEX_PARTITION: ALL_TENANTS, INDEX_SORT: tenant.id}
-    return {**tenant_at(tenant.id), **place, **render_tenant(tenant), HOLDS: {}, UNCONFIRMED: 0}
+    kind, _, name = budget.id.partition("/")
+    place = {INDEX_PARTITION: _KINDS[kind], INDEX_SORT: name}
+    return {**budget_at(budget.id), **place, **render_budget(budget), HOLDS: {}, UNCONFIRMED: 0}
 
 
-def parse_tenant(item: Item) -> Tenant:
-    return replace(_tenants.decode(text(item[DOCUMENT])), version=number(item[VERSION]))
+def parse_budget(item: Item) -> Budget:
+    return replace(_budgets.decode(text(item[DOCUMENT])), version=number(item[VERSION]))
 
 
 def parse_account(item: Item) -> Account:
-    return parse_api_key(item) if item[SORT] == api_key_at("")[SORT] else parse_tenant(item)
+    return parse_api_key(item) if item[SORT] == api_key_at("")[SORT] else parse_budget(item)
 
 
 def render_audit(entry: AuditEntry) -> Item:
@@ -259,6 +288,9 @@ def parse_provider_keys(tenant: str, item: Item) -> Mapping[str, ProviderKey]:
     }
 
 
+_DATED = frozenset("dmuq")
+
+
 class Windows(Struct, frozen=True, kw_only=True):
     """Attribute names of the windows of one minute, and the oldest of each kind that must not be cleaned up yet.
 
@@ -275,7 +307,7 @@ class Windows(Struct, frozen=True, kw_only=True):
     def outdates(self, name: str) -> bool:
         """Whether the attribute counts a window that nobody can ask for any more."""
         kind, date = name[:1], name[1:]
-        if not date.isdigit():
+        if kind not in _DATED or not date.isdigit():
             return False
         match kind, len(date):
             case (("d" | "u"), 8):

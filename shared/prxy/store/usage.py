@@ -1,8 +1,9 @@
 """What calls did use: told by the stream of the table, an item for each attempt, added up by day, key and model.
 
 A settlement puts what its call used into the item of its key, in the write that charges it. So the stream tells each
-exactly as often as it was charged, and maybe more than once. An item named by the attempt and the sum that counts it
-are written in one transaction: where the item is there already, the sum has it.
+exactly as often as it was charged, and maybe more than once. What caches answered is charged nothing; an item of
+its own beside that of the key tells of it, several calls in one write. An item named by the attempt and the sum that
+counts it are written in one transaction: where the item is there already, the sum has it.
 
 https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html (as of 2026-11-22)
 """
@@ -17,32 +18,39 @@ from msgspec import Struct, structs
 
 from prxy.canonical.errors import StoreUnavailable
 from prxy.canonical.parts import Json
-from prxy.store.ports import UseKeeper, UseReports
+from prxy.store.ports import HitKeeper, UseKeeper, UsePage, UseReports
 from prxy.store.records import DayOfUse, Use, Used
 from prxy.store.schema import (
     DOCUMENT,
     PARTITION,
+    PROJECT,
     SORT,
     TENANT,
     TTL,
+    USE,
     api_key_at,
     day_of_use_at,
     days_partition,
+    hits_at,
     number,
     text,
     use_at,
+    use_prefix,
+    uses_partition,
 )
 from prxy.store.table import Change, Condition, Item, Put, Query, StoreRejected, Table, TransactionCancelled, Update
-from prxy.store.use_text import parse_use, render_use
+from prxy.store.use_text import parse_uses, render_use, render_uses
 
 KEPT_S = 400 * 86_400
 """How long the use of a single call is kept; sums stay."""
 TOGETHER = 50
 """Uses that one transaction adds to a sum."""
 MALFORMED = "ValidationException"
-_BEHIND = "~"
-"""Sorts behind whatever follows a day in a sort key."""
-_KEYS = text(api_key_at("")[PARTITION])
+_BEFORE, _BEHIND = "!", "~"
+"""Sort before every sort key here, and behind whatever follows a day in one."""
+HITS_KEPT_S = 7 * 86_400
+"""How long the last ones stand where they were put; a stream has told them within a day."""
+_KEYS, _HITS = text(api_key_at("")[PARTITION]), text(hits_at("")[PARTITION])
 
 _log = logging.getLogger(__name__)
 
@@ -79,38 +87,41 @@ class Record(Struct, frozen=True):
 
 
 class Told(Struct, frozen=True, kw_only=True):
-    """What one record tells."""
+    """One of the uses that a record tells."""
 
     key_id: str
     tenant: str
     use: Use
 
 
-def told(record: Json) -> Told | None:
-    """None where it tells of something else than a settlement.
+def told(record: Json) -> Sequence[Told]:
+    """Nothing where it tells of something else than a settlement or hits.
 
     Raises ValueError, TypeError and MsgspecError for what is no such record.
     """
     images = msgspec.convert(record, Record).dynamodb
-    place = images.Keys.pk.S
-    if not place.startswith(_KEYS) or images.NewImage is None:
-        return None
+    prefix, key_id = images.Keys.pk.S[: len(_KEYS)], images.Keys.pk.S[len(_KEYS) :]
+    if prefix not in {_KEYS, _HITS} or images.NewImage is None:
+        return ()
     image = msgspec.convert(images.NewImage, Image)
     if image.use is None or (images.OldImage and image.use == images.OldImage.use):
-        return None
-    return Told(key_id=place.removeprefix(_KEYS), tenant=image.tn.S, use=parse_use(image.use.S))
+        return ()
+    return [Told(key_id=key_id, tenant=image.tn.S, use=use) for use in parse_uses(image.use.S)]
 
 
 def writes(uses: Sequence[Told]) -> Sequence[Put | Change]:
-    """One transaction: the uses, all of one key, day and model, and the sum that counts them."""
+    """One transaction: the uses, all of one key, project, day and model, and the sum that counts them."""
     absent = Condition(expression=f"attribute_not_exists({PARTITION})")
     first = uses[0]
     total = sum((_used(each.use) for each in uses), Used())
     added = {name: amount for name, amount in structs.asdict(total).items() if amount}
     names = {f"#{at}": name for at, name in enumerate(added)} | {"#t": TENANT}
-    values: Item = {f":{at}": amount for at, amount in enumerate(added.values())}
-    expression = "SET #t = :t" + (" ADD " + ", ".join(f"#{at} :{at}" for at in range(len(added))) if added else "")
-    update = Update(expression=expression, names=names, values={**values, ":t": first.tenant})
+    values: Item = {f":{at}": amount for at, amount in enumerate(added.values())} | {":t": first.tenant}
+    expression = "SET #t = :t"
+    if first.use.project is not None:
+        expression, names["#j"], values[":j"] = f"{expression}, #j = :j", PROJECT, first.use.project
+    expression += " ADD " + ", ".join(f"#{at} :{at}" for at in range(len(added))) if added else ""
+    update = Update(expression=expression, names=names, values=values)
     new = [Put(item=_item(each), condition=absent) for each in uses]
     return [*new, Change(key=day_of_use_at(first.key_id, first.use), update=update)]
 
@@ -131,25 +142,29 @@ def _used(use: Use) -> Used:
         reasoning_tokens=use.tokens.reasoning,
         cost_nano=use.cost_nano,
         unconfirmed_nano=use.unconfirmed_nano,
+        saved_nano=use.saved_nano,
     )
 
 
-class DynamoUsage(UseKeeper, UseReports):
+class DynamoUsage(UseKeeper, HitKeeper, UseReports):
     def __init__(self, table: Table) -> None:
         self._table = table
 
     async def keep(self, records: Sequence[Json]) -> Sequence[int]:
-        waiting: list[int] = []
+        waiting: set[int] = set()
         for row in _rows(records):
-            uses = [*row.items()]
-            for start in range(0, len(uses), TOGETHER):
-                together = dict(uses[start : start + TOGETHER])
+            for start in range(0, len(row), TOGETHER):
+                together = row[start : start + TOGETHER]
                 try:
-                    await self._add([*together.values()])
+                    await self._add([each for _, each in together])
                 except StoreUnavailable as error:
                     _log.warning("usage_waits", extra={"error_code": error.code, "calls": len(together)})
-                    waiting += together
+                    waiting |= {at for at, _ in together}
         return sorted(waiting)
+
+    async def tell(self, key_id: str, tenant: str, hits: Sequence[Use]) -> None:
+        ttl = max(hit.at for hit in hits) + HITS_KEPT_S
+        await self._table.put_item({**hits_at(key_id), TENANT: tenant, USE: render_uses(hits), TTL: ttl})
 
     async def _add(self, uses: Sequence[Told]) -> None:
         """Those of them that no sum has yet."""
@@ -180,27 +195,35 @@ class DynamoUsage(UseKeeper, UseReports):
             found += [_day(key_id, item) for item in await self._table.query(query)]
         return found
 
+    async def calls(self, key_id: str, day: str, limit: int, after: str = "") -> UsePage:
+        """One more is read than is given, to know whether there is more."""
+        values: Item = {":p": uses_partition(key_id, day), ":a": after or _BEFORE}
+        query = Query(expression=f"{PARTITION} = :p AND {SORT} > :a", values=values, limit=limit + 1)
+        items = (found := await self._table.query(query))[:limit]
+        uses = [use for item in items for use in parse_uses(item[DOCUMENT])]
+        return UsePage(calls=uses, next=text(items[-1][SORT]) if len(found) > len(items) else None)
 
-def _rows(records: Sequence[Json]) -> Iterator[dict[int, Told]]:
-    """What is added to the same sum, by the place of its record; nothing twice."""
-    rows: dict[tuple[str, ...], dict[int, Told]] = {}
+
+def _rows(records: Sequence[Json]) -> Iterator[list[tuple[int, Told]]]:
+    """What is added to the same sum, each behind the place of its record; nothing twice."""
+    rows: dict[tuple[str, ...], list[tuple[int, Told]]] = {}
     seen: set[tuple[str, str]] = set()
     for at, record in enumerate(records):
-        each = _readable(record)
-        if each is not None and (each.key_id, each.use.nonce) not in seen:
-            seen.add((each.key_id, each.use.nonce))
-            place = day_of_use_at(each.key_id, each.use)
-            rows.setdefault((text(place[PARTITION]), text(place[SORT])), {})[at] = each
+        for each in _readable(record):
+            if (each.key_id, each.use.nonce) not in seen:
+                seen.add((each.key_id, each.use.nonce))
+                place = day_of_use_at(each.key_id, each.use)
+                rows.setdefault((text(place[PARTITION]), text(place[SORT])), []).append((at, each))
     yield from rows.values()
 
 
-def _readable(record: Json) -> Told | None:
+def _readable(record: Json) -> Sequence[Told]:
     """One that cannot be read is logged and left out: it will not become better."""
     try:
         return told(record)
     except (ValueError, TypeError, msgspec.MsgspecError) as error:
         _log.error("usage_unreadable", extra={"cause": type(error).__name__})
-        return None
+        return ()
 
 
 def _months(first: str, last: str) -> Iterator[str]:
@@ -212,6 +235,8 @@ def _months(first: str, last: str) -> Iterator[str]:
 
 
 def _day(key_id: str, item: Item) -> DayOfUse:
-    day, _, target = text(item[SORT]).partition("#")
+    place, project = text(item[SORT]), text(item[PROJECT]) if PROJECT in item else None
+    day = place[: len("20261122")]
+    target = place[len(use_prefix(day, project)) :]
     used = Used(**{name: number(item.get(name, 0)) for name in Used.__struct_fields__})
-    return DayOfUse(key_id=key_id, tenant=text(item[TENANT]), day=day, target=target, used=used)
+    return DayOfUse(key_id=key_id, tenant=text(item[TENANT]), project=project, day=day, target=target, used=used)

@@ -1,6 +1,8 @@
-"""The use of one call as the text in which the table keeps it."""
+"""The use of one call, or of several, as the text in which the table keeps it."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import msgspec
 
@@ -8,13 +10,21 @@ from prxy.store.records import Use
 from prxy.store.schema import text
 from prxy.store.table import Value
 
-_uses = msgspec.json.Decoder(Use)
+_uses: msgspec.json.Decoder[Use | list[Use]] = msgspec.json.Decoder(Use | list[Use])
 
 
 def render_use(use: Use) -> str:
     return msgspec.json.encode(use).decode()
 
 
-def parse_use(value: Value) -> Use:
-    """Raises TypeError and msgspec's DecodeError for what is none."""
-    return _uses.decode(text(value))
+def render_uses(uses: Sequence[Use]) -> str:
+    return msgspec.json.encode(uses).decode()
+
+
+def parse_uses(value: Value) -> Sequence[Use]:
+    """One as well as several. Raises TypeError and msgspec's DecodeError for what is none."""
+    match _uses.decode(text(value)):
+        case Use() as use:
+            return (use,)
+        case uses:
+            return uses

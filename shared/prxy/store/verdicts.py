@@ -72,7 +72,7 @@ def _is_dead(key: ApiKey, now: int) -> bool:
 
 
 def _name(account: Account) -> str:
-    return "key" if isinstance(account, ApiKey) else "tenant"
+    return "key" if isinstance(account, ApiKey) else account.kind
 
 
 def _over_money(account: Account, claim: Claim, item: Item) -> CostLimitExceeded | None:

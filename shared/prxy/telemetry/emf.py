@@ -63,6 +63,8 @@ def _add_call(metrics: EphemeralMetrics, record: CallRecord) -> None:
     metrics.add_dimensions(provider=provider, model=model)
     metrics.add_metadata("key_id", record.key_id)
     metrics.add_metadata("tenant", record.tenant)
+    if record.project is not None:
+        metrics.add_metadata("project", record.project)
 
 
 def _model(record: CallRecord) -> str:

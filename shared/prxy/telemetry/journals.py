@@ -25,6 +25,10 @@ class Journals(Journal):
             else:
                 self._failing.discard(journal)
 
+    async def aclose(self) -> None:
+        for journal in self._journals:
+            await journal.aclose()
+
     def _complain(self, journal: Journal, error: Exception) -> None:
         """Once, until it works again; without the error's text, which may hold anything."""
         if journal not in self._failing:

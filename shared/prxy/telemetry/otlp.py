@@ -11,9 +11,9 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import msgspec
+from msgspec import Struct
 
 from prxy import __version__
 from prxy.call_record import CallRecord, Journal, Refusal, Trace
@@ -33,11 +33,10 @@ class ExportFailed(Exception):
     """The collector did not take the spans, or not all of them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Collector:
+class Collector(Struct, frozen=True, kw_only=True):
     endpoint: str
     """Base URL; `/v1/traces` is appended."""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
 
 
 class OtlpJournal(Journal):

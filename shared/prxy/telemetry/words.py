@@ -55,6 +55,7 @@ def of_call(record: CallRecord) -> Mapping[str, Told]:
             "request_id": record.request_id,
             "key_id": record.key_id,
             "tenant": record.tenant,
+            "project": record.project,
             "format": record.format,
             "provider": record.provider,
             "cost_nano": record.cost_nano,

@@ -32,7 +32,7 @@ def passed(*events: StreamEvent, hides_usage: bool) -> list[Frame]:
 
 
 def own(word: str) -> Verbatim:
-    return Verbatim(format="wire", value=Frame(word.encode()))
+    return Verbatim(format="wire", value=(Frame(word.encode()),))
 
 
 def test_the_providers_own_frames_pass_in_order() -> None:

@@ -6,14 +6,14 @@ import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec import structs
 from tests.api.upstream import Answer, Upstream, running_upstream
-from tests.stores import NOON, USD, fresh_table, lean_transport, make_key
+from tests.stores import NOON, USD, fresh_table, make_key, store_transport
 from tests.unit.pipeline.test_runner import CALL
 
 from prxy.canonical.errors import (
@@ -85,7 +85,7 @@ class Desk:
 
 @pytest.fixture
 async def transport() -> AsyncIterator[Transport]:
-    async for each in lean_transport():
+    async for each in store_transport():
         yield each
 
 
@@ -204,9 +204,9 @@ async def test_a_provider_that_is_not_there_costs_nothing(desk: Desk) -> None:
     call = await desk.call()
 
     with pytest.raises(ProviderConnectionFailed):
-        await replace(desk.embeddings, side_calls=replace(desk.embeddings.side_calls, providers=providers)).embed(
-            "Hello?", MODEL, call
-        )
+        await structs.replace(
+            desk.embeddings, side_calls=structs.replace(desk.embeddings.side_calls, providers=providers)
+        ).embed("Hello?", MODEL, call)
 
     assert await desk.books(call.key) == (0, 0, {})
 
@@ -321,7 +321,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InstalledEmbed
 async def test_an_installed_model_embeds_in_a_thread_and_charges_nothing(
     desk: Desk, installed: InstalledEmbedders
 ) -> None:
-    embeddings = replace(desk.embeddings, installed=installed)
+    embeddings = structs.replace(desk.embeddings, installed=installed)
     call = await desk.call(Limits(per_day_nano=0))
 
     found = await embeddings.embed("abba a", "local/letters", call)
@@ -335,7 +335,7 @@ async def test_an_installed_model_embeds_in_a_thread_and_charges_nothing(
 
 
 async def test_an_installed_model_that_breaks_says_how(desk: Desk, installed: InstalledEmbedders) -> None:
-    embeddings, call = replace(desk.embeddings, installed=installed), await desk.call()
+    embeddings, call = structs.replace(desk.embeddings, installed=installed), await desk.call()
 
     with pytest.raises(RuntimeError, match="no such weights"):
         await embeddings.embed("a", "local/broken", call)

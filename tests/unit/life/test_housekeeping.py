@@ -6,16 +6,17 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tests.stores import NOON, PATIENT, fresh_table, lean_transport, make_claim, make_key
+from tests.stores import NOON, PATIENT, fresh_table, make_claim, make_key, store_transport
 from tests.unit.store.test_usage import FIRST, record
 
 from prxy.canonical.errors import StoreUnavailable
 from prxy.housekeeping import Housekeeping
+from prxy.store.budgets import DynamoBudgetAdministration
 from prxy.store.keys import DynamoKeyAdministration
 from prxy.store.ledger import DynamoLedger
-from prxy.store.schema import tenant_at
+from prxy.store.records import Budget
+from prxy.store.schema import budget_at
 from prxy.store.table import Table
-from prxy.store.tenants import DynamoTenantAdministration
 from prxy.store.usage import DynamoUsage
 
 LAPSED = NOON + 16 * 60
@@ -31,9 +32,9 @@ class Closed(Table):
 def housekeeping(table: Table, used: Table | None = None) -> Housekeeping:
     return Housekeeping(
         keys=DynamoKeyAdministration(table),
-        tenants=DynamoTenantAdministration(table),
+        budgets=DynamoBudgetAdministration(table),
         of_keys=DynamoLedger(table, settling=PATIENT),
-        of_tenants=DynamoLedger(table, at=tenant_at, settling=PATIENT),
+        of_budgets=DynamoLedger(table, at=budget_at, settling=PATIENT),
         use=DynamoUsage(used or table),
         clock=lambda: LAPSED,
     )
@@ -41,7 +42,7 @@ def housekeeping(table: Table, used: Table | None = None) -> Housekeeping:
 
 @pytest.fixture
 async def table() -> AsyncIterator[Table]:
-    async for transport in lean_transport():
+    async for transport in store_transport():
         yield await fresh_table(transport)
 
 
@@ -75,3 +76,17 @@ async def test_the_clock_makes_it_sweep(table: Table) -> None:
     answer = await housekeeping(table).answer({"source": "aws.events", "detail-type": "Scheduled Event"})
 
     assert answer == {"forfeited": 1}
+
+
+async def test_dead_holds_of_tenants_and_projects_are_swept_too(table: Table) -> None:
+    budgets = (Budget(tenant="acme"), Budget(tenant="acme", project="web"), Budget(tenant="emca", project="web"))
+    ledger = DynamoLedger(table, at=budget_at, reserving=PATIENT)
+    for budget in budgets:
+        await DynamoBudgetAdministration(table).create(budget)
+        await ledger.reserve(budget, make_claim(make_key(), 5))
+
+    swept = await housekeeping(table).sweep()
+
+    standings = [await ledger.standings(budget.id, NOON) for budget in budgets]
+    assert swept == 3
+    assert [(day.held_nano, day.unconfirmed_nano) for day, _ in standings] == [(0, 5)] * 3

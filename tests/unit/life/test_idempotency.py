@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from msgspec.structs import replace
-from tests.stores import DeafTransport, LossyTransport, fresh_table, lean_transport
+from tests.stores import DeafTransport, LossyTransport, fresh_table, store_transport
 
 from prxy.canonical.errors import IdempotencyConflict, InvalidRequest, StoreUnavailable
 from prxy.canonical.parts import Text
@@ -32,7 +32,7 @@ ANSWER = ChatResponse(
 
 @pytest.fixture
 async def transport() -> AsyncIterator[Transport]:
-    async for each in lean_transport():
+    async for each in store_transport():
         yield each
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from msgspec import structs
-from tests.stores import NOON, fresh_table, lean_transport
+from tests.stores import NOON, fresh_table, store_transport
 from tests.unit.pipeline.test_runner import ANSWER, CALL, PORTS
 
 from prxy.canonical.errors import CostLimitExceeded, GatewayError, InvalidRequest, ProviderTimeout, StoreUnavailable
@@ -91,7 +91,7 @@ class Cached:
 @pytest.fixture
 async def cached() -> AsyncIterator[Cached]:
     clock, embeddings = Clock(), Directions()
-    async for transport in lean_transport():
+    async for transport in store_transport():
         table = await fresh_table(transport)
         ports = structs.replace(
             PORTS,

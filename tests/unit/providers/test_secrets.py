@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 
 import boto3
 import pytest
 from moto.moto_server.werkzeug_app import create_backend_app
+from msgspec.structs import replace
 from werkzeug.serving import make_server
 
 from prxy.canonical.errors import ProviderKeyUnavailable

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.stores import PATIENT, CountingTransport, fresh_table, lean_transport
+from tests.stores import PATIENT, CountingTransport, fresh_table, store_transport
 
 from prxy.providers.transport import Transport
 from prxy.store.keys import DynamoKeyAdministration
@@ -13,7 +13,7 @@ from prxy.store.table import Table
 
 @pytest.fixture
 async def transport() -> AsyncIterator[CountingTransport]:
-    async for each in lean_transport():
+    async for each in store_transport():
         yield CountingTransport(each)
 
 

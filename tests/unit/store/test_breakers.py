@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.stores import NOON, CountingTransport, DeafTransport, fresh_table, lean_transport
+from tests.stores import NOON, CountingTransport, DeafTransport, fresh_table, store_transport
 
 from prxy.canonical.errors import StoreUnavailable
 from prxy.store.breakers import FAILURES_TO_OPEN, FRESH_S, JITTER_S, LASTS_S, OPEN_S, WINDOW_S, DynamoBreakers
@@ -224,7 +224,7 @@ async def test_what_is_past_its_time_says_nothing_though_the_store_has_not_delet
 
 
 async def test_a_store_that_does_not_answer_is_told_and_not_asked_again_at_once(clock: Clock) -> None:
-    async for transport in lean_transport():
+    async for transport in store_transport():
         deaf = DeafTransport(transport)
         counting = CountingTransport(deaf)
         breakers = DynamoBreakers(await fresh_table(counting), lambda: 0.5, clock=clock)

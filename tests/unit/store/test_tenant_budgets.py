@@ -10,14 +10,14 @@ from msgspec.structs import replace
 from tests.stores import NOON, PATIENT, USD, CountingTransport, make_claim, make_key
 
 from prxy.canonical.errors import CostLimitExceeded, GatewayError, NotAuthenticated, NotFound
-from prxy.store.accounts import DynamoTenants
+from prxy.store.accounts import DynamoBudgets
+from prxy.store.budgets import DynamoBudgetAdministration
 from prxy.store.keys import DynamoKeyAdministration, KeyConflict
 from prxy.store.ledger import DynamoLedger
-from prxy.store.records import ApiKey, BudgetMode, Claim, Hold, KeyStatus, Limits, Tenant
-from prxy.store.schema import tenant_at
+from prxy.store.records import ApiKey, Budget, BudgetMode, Claim, Hold, KeyStatus, Limits
+from prxy.store.schema import budget_at
 from prxy.store.sharing import SharedLedger
 from prxy.store.table import Table
-from prxy.store.tenants import DynamoTenantAdministration
 
 CENT = USD // 100
 AFTER_EXPIRY = NOON + 16 * 60
@@ -27,15 +27,15 @@ class Team:
     """A tenant with a budget of a dollar a day and keys of its own."""
 
     def __init__(self, table: Table) -> None:
-        self.tenants = DynamoTenantAdministration(table)
+        self.tenants = DynamoBudgetAdministration(table)
         self.keys = DynamoKeyAdministration(table)
-        self.found = DynamoTenants(table, clock=lambda: NOON)
+        self.found = DynamoBudgets(table, clock=lambda: NOON)
         self.of_keys = DynamoLedger(table, reserving=PATIENT, settling=PATIENT)
         self.of_tenants = DynamoLedger(
-            table, at=tenant_at, remember=self.found.remember, reserving=PATIENT, settling=PATIENT
+            table, at=budget_at, remember=self.found.remember, reserving=PATIENT, settling=PATIENT
         )
         self.ledger = SharedLedger(self.of_keys, self.of_tenants)
-        self.tenant = Tenant(id="acme", limits=Limits(per_day_nano=USD, concurrency=256))
+        self.tenant = Budget(tenant="acme", limits=Limits(per_day_nano=USD, concurrency=256))
 
     async def begin(self, mode: BudgetMode, *limits: Limits) -> Sequence[ApiKey]:
         self.tenant = replace(self.tenant, mode=mode)
@@ -46,12 +46,12 @@ class Team:
         return keys
 
     def claim(self, key: ApiKey, amount_nano: int, *, now: int = NOON) -> Claim:
-        return replace(make_claim(key, amount_nano, now=now), tenant=self.tenant)
+        return replace(make_claim(key, amount_nano, now=now), shared=(self.tenant,))
 
     async def spent_and_held(self, key: ApiKey) -> tuple[tuple[int, int], tuple[int, int]]:
         """Of the key and of the tenant, today."""
         own, _ = await self.of_keys.standings(key.id, NOON)
-        shared, _ = await self.of_tenants.standings("acme", NOON)
+        shared, _ = await self.of_tenants.standings("tenant/acme", NOON)
         return (own.spent_nano, own.held_nano), (shared.spent_nano, shared.held_nano)
 
 
@@ -133,9 +133,7 @@ async def test_a_budget_that_does_not_refuse_counts_all_the_same(team: Team, mod
     for hold in (within, beyond):
         await team.ledger.settle(hold, 60 * CENT)
 
-    assert within.shared is not None
-    assert beyond.shared is not None
-    assert (within.shared.warned, beyond.shared.warned) == (False, warned)
+    assert [hold.warned for hold in (*within.shared, *beyond.shared)] == [False, warned]
     assert await team.spent_and_held(key) == ((120 * CENT, 0), (120 * CENT, 0))
 
 
@@ -146,7 +144,7 @@ async def test_a_lowered_budget_holds_at_once_for_those_who_knew_the_old_one(tea
     with pytest.raises(CostLimitExceeded):
         await team.ledger.reserve(key, team.claim(key, 2 * CENT))
 
-    assert await team.found.find("acme") == await team.tenants.read("acme")
+    assert await team.found.find("tenant/acme") == await team.tenants.read("acme")
 
 
 async def test_an_unknown_outcome_is_charged_and_shown_in_both(team: Team) -> None:
@@ -156,7 +154,7 @@ async def test_an_unknown_outcome_is_charged_and_shown_in_both(team: Team) -> No
     await team.ledger.settle(hold, None)
 
     own, _ = await team.of_keys.standings(key.id, NOON)
-    shared, _ = await team.of_tenants.standings("acme", NOON)
+    shared, _ = await team.of_tenants.standings("tenant/acme", NOON)
     assert own == shared
     assert (shared.spent_nano, shared.unconfirmed_nano) == (7 * CENT, 7 * CENT)
 
@@ -165,10 +163,10 @@ async def test_dead_holds_of_a_tenant_are_forfeited(team: Team) -> None:
     (key,) = await team.begin(BudgetMode.HARD_FAIL, Limits())
     await team.ledger.reserve(key, team.claim(key, 7 * CENT))
 
-    early = await team.of_tenants.sweep("acme", AFTER_EXPIRY - 1)
-    late = await team.of_tenants.sweep("acme", AFTER_EXPIRY)
+    early = await team.of_tenants.sweep("tenant/acme", AFTER_EXPIRY - 1)
+    late = await team.of_tenants.sweep("tenant/acme", AFTER_EXPIRY)
 
-    shared, _ = await team.of_tenants.standings("acme", NOON)
+    shared, _ = await team.of_tenants.standings("tenant/acme", NOON)
     assert (early, late) == (0, 1)
     assert (shared.spent_nano, shared.held_nano, shared.unconfirmed_nano) == (7 * CENT, 0, 7 * CENT)
 
@@ -185,13 +183,13 @@ async def test_budgets_are_listed_read_and_changed_with_care(team: Team) -> None
         await team.tenants.read("nobody")
 
     assert changed.version == 2
-    assert await team.tenants.list() == [changed]
+    assert await team.tenants.of_tenants() == [changed]
 
 
 async def test_a_tenant_without_a_budget_is_asked_for_once(team: Team, transport: CountingTransport) -> None:
     transport.operations.clear()
 
-    found = [await team.found.find("nobody") for _ in range(3)]
+    found = [await team.found.find("tenant/nobody") for _ in range(3)]
 
     assert found == [None] * 3
     assert transport.operations == ["GetItem"]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from tests.stores import NOON, USD, LossyTransport, fresh_table, lean_transport
+from tests.stores import NOON, USD, LossyTransport, fresh_table, store_transport
 
 from prxy.canonical.parts import Json
 from prxy.providers.transport import Transport
@@ -74,6 +74,18 @@ async def test_the_sum_of_a_day_has_every_call_of_its_model(table: Table) -> Non
         (DAY, "openai/gpt-4o"): Used(unconfirmed_nano=7),
         ("20261123", "openai/gpt-4o-mini"): Used(calls=1, cost_nano=450_000),
     }
+
+
+@pytest.mark.parametrize("project", ["web", "a@b", "20261122", "odd#name/x"])
+async def test_calls_of_a_key_that_moved_add_up_by_project(table: Table, project: str) -> None:
+    moved = [replace(FIRST, nonce=f"n{at}", project=project) for at in (2, 3)]
+
+    await DynamoUsage(table).keep(told_in_turn([FIRST, *moved]))
+
+    days = await DynamoUsage(table).days("key000000001", DAY, DAY)
+    told = {(each.project, each.day, each.target, each.used.calls) for each in days}
+    assert told == {(None, DAY, "openai/gpt-4o-mini", 1), (project, DAY, "openai/gpt-4o-mini", 2)}
+    assert await DynamoUsage(table).days("key000000001", "20261123", "20261123") == []
 
 
 async def test_what_is_told_again_is_counted_once(table: Table) -> None:
@@ -205,7 +217,7 @@ def deliveries(draw: st.DrawFn) -> tuple[list[Use], list[list[int]]]:
 @given(deliveries())
 async def test_any_redelivery_gives_the_same_sums(given_: tuple[list[Use], list[list[int]]]) -> None:
     uses, batches = given_
-    async for transport in lean_transport():
+    async for transport in store_transport():
         table = await fresh_table(transport)
         for batch in batches:
             assert await DynamoUsage(table).keep([record(uses[at]) for at in batch]) == []

@@ -6,14 +6,14 @@ import pytest
 from msgspec.structs import replace
 from tests.stores import NOON, USD, CountingTransport, make_claim, make_key
 
+from prxy.store.budgets import DynamoBudgetAdministration
 from prxy.store.keys import DynamoKeyAdministration
 from prxy.store.ledger import DynamoLedger
-from prxy.store.records import ApiKey, Limits, Tenant, Tokens, Use
-from prxy.store.schema import USE, api_key_at, tenant_at
+from prxy.store.records import ApiKey, Budget, Limits, Tokens, Use
+from prxy.store.schema import USE, api_key_at, budget_at
 from prxy.store.sharing import SharedLedger
 from prxy.store.table import Table
-from prxy.store.tenants import DynamoTenantAdministration
-from prxy.store.use_text import parse_use, render_use
+from prxy.store.use_text import parse_uses, render_use, render_uses
 
 CENT = USD // 100
 USED = Use(request_id="req_1", provider="openai", model="gpt-4o-mini", tokens=Tokens(1000, 200, 0, 500, 0))
@@ -23,6 +23,7 @@ TYPICAL = Use(
     model="claude-sonnet-4-5",
     answered="claude-sonnet-4-5-20250929",
     tokens=Tokens(12_345, 12_000, 100, 1_234, 900),
+    admitted_ms=123,
     first_byte_ms=812,
     lasted_ms=12_345,
     modules=("exact-cache", "cost-guard"),
@@ -42,7 +43,7 @@ async def key(administration: DynamoKeyAdministration) -> ApiKey:
 async def kept(table: Table, key: ApiKey) -> Use | None:
     item = await table.get_item(api_key_at(key.id))
     assert item is not None
-    return parse_use(item[USE]) if USE in item else None
+    return parse_uses(item[USE])[0] if USE in item else None
 
 
 async def test_a_settlement_tells_what_it_charged_and_for_what(table: Table, ledger: DynamoLedger, key: ApiKey) -> None:
@@ -88,14 +89,14 @@ async def test_a_settlement_that_finds_no_hold_tells_nothing(table: Table, ledge
 
 
 async def test_the_item_of_a_tenant_tells_nothing(table: Table, ledger: DynamoLedger, key: ApiKey) -> None:
-    tenant = Tenant(id="acme", limits=Limits(per_day_nano=USD))
-    await DynamoTenantAdministration(table).create(tenant)
-    shared = SharedLedger(ledger, DynamoLedger(table, at=tenant_at))
-    hold = await shared.reserve(key, replace(make_claim(key, 30 * CENT), tenant=tenant))
+    tenant = Budget(tenant="acme", limits=Limits(per_day_nano=USD))
+    await DynamoBudgetAdministration(table).create(tenant)
+    shared = SharedLedger(ledger, DynamoLedger(table, at=budget_at))
+    hold = await shared.reserve(key, replace(make_claim(key, 30 * CENT), shared=(tenant,)))
 
     await shared.settle(hold, CENT, USED)
 
-    item = await table.get_item(tenant_at("acme"))
+    item = await table.get_item(budget_at("tenant/acme"))
     assert item is not None
     assert item["d20261122"] == CENT
     assert USE not in item
@@ -113,4 +114,8 @@ async def test_the_next_reserve_leaves_it_as_it_was(table: Table, ledger: Dynamo
 
 def test_what_a_typical_call_adds_to_the_item_is_below_300_bytes() -> None:
     assert len(render_use(TYPICAL)) < 300
-    assert parse_use(render_use(TYPICAL)) == TYPICAL
+    assert parse_uses(render_use(TYPICAL)) == (TYPICAL,)
+
+
+def test_several_are_told_as_well_as_one() -> None:
+    assert parse_uses(render_uses([USED, TYPICAL])) == [USED, TYPICAL]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import pytest
-from tests.stores import CREDENTIALS, NOON, REGION, CountingTransport, lean_transport
+from tests.stores import CREDENTIALS, NOON, REGION, CountingTransport, store_transport
 from tests.unit.store.s3_vectors_double import BUCKET, Fault, S3VectorsDouble, running_s3_vectors
 
 from prxy.canonical.errors import StoreUnavailable
@@ -65,7 +65,7 @@ async def make(request: pytest.FixtureRequest, table: Table, s3: S3VectorsDouble
     if request.param == "table":
         yield partial(DynamoVectors, table, clock=clock)
         return
-    async for transport in lean_transport():
+    async for transport in store_transport():
         yield partial(s3_vectors, s3, transport, clock)
 
 
@@ -265,7 +265,7 @@ async def test_the_shelf_that_was_used_longest_ago_makes_room(
 
 @pytest.fixture
 async def in_s3(s3: S3VectorsDouble, clock: Clock) -> object:
-    async for transport in lean_transport():
+    async for transport in store_transport():
         yield s3_vectors(s3, transport, clock)
 
 

@@ -21,6 +21,7 @@ ANSWERED = CallRecord(
     request_id="req_1",
     key_id="k1",
     tenant="acme",
+    project="web",
     operation=Operation.CHAT,
     format="openai_chat",
     stream=True,

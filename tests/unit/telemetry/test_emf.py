@@ -103,7 +103,7 @@ async def test_an_answered_call_is_one_line_with_all_its_figures(capsys: pytest.
     }
     assert dimensions(document) == [["service"], ["provider"], ["provider", "model"]]
     assert (document["service"], document["provider"], document["model"]) == ("prxy", "google", "gemini-2.5-flash")
-    assert (document["request_id"], document["tenant"]) == ("req_1", "acme")
+    assert (document["request_id"], document["tenant"], document["project"]) == ("req_1", "acme", "web")
 
 
 async def test_a_hit_of_a_cache_counts_what_it_saved_and_belongs_to_no_provider(

@@ -12,7 +12,7 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _TYPE = "Lambda-Runtime-Function-Error-Type"
 _BODY = "Lambda-Runtime-Function-Error-Body"
@@ -23,8 +23,7 @@ _NOT_IN_A_TYPE = re.compile(r"[^\w.]", re.ASCII)
 TRAILER_NAMES = f"{_TYPE}, {_BODY}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(NamedTuple):
     type: str
     message: str
     frames: tuple[str, ...] = ()

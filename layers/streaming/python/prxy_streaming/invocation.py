@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from prxy_streaming.environment import Environment
 from prxy_streaming.runtime_api import Answer, RuntimeApiError
@@ -34,8 +33,7 @@ class Application(Protocol):
     def infer(self, event: Any, context: Any, /) -> Request: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invocation:
+class Invocation(NamedTuple):
     id: str
     deadline_ms: int
     """Epoch milliseconds. Lambda kills the process then, without a word before."""
@@ -80,8 +78,7 @@ class Invocation:
         return {} if self.token is None else {"Lambda-Runtime-Invocation-Id": self.token}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(NamedTuple):
     """The second argument of a Lambda handler, named as in the stock runtime; the app finds it as `aws.context`."""
 
     aws_request_id: str

@@ -6,11 +6,11 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html, as of 2026-11.
 from __future__ import annotations
 
 import asyncio
-import platform
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
-_USER_AGENT = f"prxy-streaming/1 python/{platform.python_version()}"
+_USER_AGENT = "prxy-streaming/1 python/{}.{}.{}".format(*sys.version_info)
 _VERSION = "/2018-06-01"
 
 
@@ -22,8 +22,7 @@ class ContainerFailed(Exception):
     """The Runtime API answered 500, by which it asks the runtime to end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     status: int
     headers: Mapping[str, str]
     """Lower-case names."""

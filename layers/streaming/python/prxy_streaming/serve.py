@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import closing
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from prxy_streaming.environment import Environment
 from prxy_streaming.failure import Failure
@@ -18,8 +18,7 @@ _PAUSES_S = (0.0, 0.1, 1.0)
 """Between asking in vain for the next event and asking again. The first: a kept connection was lost meanwhile."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class Patience(NamedTuple):
     """With an app that does not end by itself, which Lambda would kill together with its answer."""
 
     margin_s: float = 1.0
@@ -28,7 +27,10 @@ class Patience:
     """What an app may still do behind the last byte of its response."""
 
 
-async def serve(application: Application, environment: Environment, patience: Patience = Patience()) -> None:
+PATIENCE = Patience()
+
+
+async def serve(application: Application, environment: Environment, patience: Patience = PATIENCE) -> None:
     """Run as many loops as Lambda asks for, https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html, 2026-11-22.
 
     Once one of them gets no more events, the others finish what they have begun and ask for no more either. Then raises

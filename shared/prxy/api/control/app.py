@@ -14,10 +14,11 @@ from prxy.api.control.admin import admin_of
 from prxy.api.control.auditing import AuditRoutes
 from prxy.api.control.bodies import invalid
 from prxy.api.control.keys import KeyRoutes
-from prxy.api.control.openapi import describe_api
+from prxy.api.control.openapi import describe_api, operation_id
 from prxy.api.control.providers import ProviderRoutes
 from prxy.api.control.tenants import TenantRoutes
 from prxy.api.control.usage import UsageRoutes
+from prxy.api.control.usage_calls import UsedCallRoutes
 from prxy.api.http import error_headers
 from prxy.api.routes import RENDER_ERROR
 from prxy.canonical.errors import GatewayError, InvalidRequest, MethodNotAllowed, NotFound
@@ -28,11 +29,19 @@ ADMIN_ROUTES = (KeyRoutes, TenantRoutes, ProviderRoutes, AuditRoutes)
 
 def create_control_app(plane: ControlPlane) -> FastAPI:
     """Every admin route, with errors in the shape of the data plane."""
-    app = FastAPI(title="prxy", version=__version__, docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
+    app = FastAPI(
+        title="prxy",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
+        generate_unique_id_function=operation_id,
+    )
     app.state.plane = plane
     for make in ADMIN_ROUTES:
         app.include_router(make(plane).router(), dependencies=[Depends(admin_of)])
     app.include_router(UsageRoutes(plane).router())
+    app.include_router(UsedCallRoutes(plane).router())
     app.openapi = cache(partial(describe_api, app))  # type: ignore[method-assign]  # FastAPI's own way to replace it
     app.add_exception_handler(GatewayError, _refuse)
     app.add_exception_handler(HTTPException, _refuse_http)

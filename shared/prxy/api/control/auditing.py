@@ -6,11 +6,12 @@ import logging
 import re
 import secrets
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from prxy.api.control.paging import Cursor, Limit, page, parse_cursor, render_cursor
+from prxy.api.control import answers
+from prxy.api.control.paging import Cursor, Limit, parse_cursor, render_cursor
 from prxy.canonical.errors import InvalidRequest, StoreUnavailable
 from prxy.control import ControlPlane
 from prxy.store.records import ApiKey, AuditEntry
@@ -36,7 +37,7 @@ async def note(plane: ControlPlane, admin: ApiKey, action: str, target: str, fie
     try:
         await plane.audit.write(entry)
     except StoreUnavailable:
-        _log.error("audit_failed", extra={**describe(entry), "fields": ", ".join(entry.fields)})
+        _log.error("audit_failed", extra={**describe(entry).model_dump(), "fields": ", ".join(entry.fields)})
 
 
 class AuditRoutes:
@@ -52,16 +53,19 @@ class AuditRoutes:
 
     async def list(
         self,
-        since: Annotated[int | None, Query(alias="from", ge=0, le=LATEST)] = None,
+        since: Annotated[
+            int | None,
+            Query(alias="from", ge=0, le=LATEST, description="Epoch seconds; 30 days ago where it is absent."),
+        ] = None,
         limit: Limit = PAGE,
         cursor: Cursor = None,
-    ) -> dict[str, Any]:
-        """Changes by admins, the oldest first. `from`: epoch seconds, 30 days ago where it is absent."""
+    ) -> answers.AuditList:
+        """Changes by admins, the oldest first."""
         now = int(self._plane.clock())
         after = _place(cursor) or f"{(now - LOOK_BACK_S if since is None else since) * 1000:013d}"
         found = await self._plane.audit.page(after=after[:30], until_s=now, limit=limit)
         following = None if found.next is None else render_cursor("audit", found.next)
-        return page([describe(entry) for entry in found.entries], following)
+        return answers.AuditList(data=[describe(entry) for entry in found.entries], next=following)
 
 
 def _place(cursor: str | None) -> str:
@@ -71,12 +75,11 @@ def _place(cursor: str | None) -> str:
     return place
 
 
-def describe(entry: AuditEntry) -> dict[str, Any]:
-    """`at` in epoch seconds; `by` is the id of the admin key."""
-    return {
-        "at": entry.at_ms / 1000,
-        "by": entry.by,
-        "action": entry.action,
-        "target": entry.target,
-        "fields": list(entry.fields),
-    }
+def describe(entry: AuditEntry) -> answers.AuditEntry:
+    return answers.AuditEntry(
+        at=entry.at_ms / 1000,
+        by=entry.by,
+        action=entry.action,
+        target=entry.target,
+        fields=list(entry.fields),
+    )

@@ -1,99 +1,161 @@
-"""The routes of the data plane as the OpenAPI document tells of them.
-
-Bodies are the vendors' own: unknown fields pass through, so no closed schema would be true. Each schema names what the
-gateway itself asks for and links to the vendor's document.
-"""
+"""The routes of the data plane as the OpenAPI document tells of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from msgspec import Struct
+
+from prxy.api.control import headers
 from prxy.api.control.errors import error_responses
 
 CALL_ERRORS = (400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 502, 503, 504)
 """Of whatever reaches a provider."""
 READ_ERRORS = (401, 403, 404, 500, 503)
+TAG = "data plane"
+SCHEMES = ("bearer", "x-api-key", "x-goog-api-key")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Documented:
+class Documented(Struct, frozen=True, kw_only=True):
     path: str
+    id: str
+    """As `operationId`."""
     summary: str
-    method: str = "post"
+    wire: str
+    """How the names of its components begin (`wires.NAMES`)."""
+    errors: str
+    """How the name of the component of its errors begins."""
     source: str = ""
     """The vendor's document of body and answer."""
-    required: Mapping[str, str] = field(default_factory=dict)
-    """Field of the body -> its JSON type."""
-    errors: Sequence[int] = CALL_ERRORS
-    streams: str | None = None
-    """Media type of an answer that is streamed."""
+    example: Any = None
+    """A body that the gateway answers without any provider."""
+    statuses: Sequence[int] = CALL_ERRORS
+    streams: str = ""
+    """How an answer that is streamed looks."""
     open: bool = False
     """Whether it takes no key."""
 
-
-_CHAT = "https://platform.openai.com/docs/api-reference/chat/create"
-_MESSAGES = "https://docs.anthropic.com/en/api/messages"
-_COUNT = "https://docs.anthropic.com/en/api/messages-count-tokens"
-_RESPONSES = "https://platform.openai.com/docs/api-reference/responses/create"
-_GEMINI = "https://ai.google.dev/api/generate-content"
-_GEMINI_COUNT = "https://ai.google.dev/api/tokens"
-_TALK = {"model": "string", "messages": "array"}
-_SSE = "text/event-stream"
+    @property
+    def method(self) -> str:
+        return "post" if self.source else "get"
 
 
-def _gemini(base: str) -> tuple[Documented, ...]:
-    """The method is generateContent or streamGenerateContent."""
+_MODEL = "prxy/echo"
+_SSE = (
+    "Server-sent events of this wire, where a stream was asked for. Silence is filled with comments. Before the last "
+    "event stands the comment `: prxy cost_usd=… provider=… model=…`. What fails after the first byte is told by an "
+    "event in the shape of the wire, and nothing comes behind it."
+)
+_GEMINI_SSE = (
+    "With `alt=sse`, where a stream was asked for: server-sent events of this wire, without comments. Else the stream "
+    "is one JSON array. What fails after the first byte is told by an item, and nothing comes behind it."
+)
+_TALK = [{"role": "user", "content": "Good morning"}]
+_CONTENTS = {"contents": [{"role": "user", "parts": [{"text": "Good morning"}]}]}
+
+
+def _gemini(base: str, version: str) -> tuple[Documented, ...]:
     return (
         Documented(
             path=base + "{model}:{method}",
-            summary="Generate content as Gemini does: method generateContent or streamGenerateContent.",
-            source=_GEMINI,
-            required={"contents": "array"},
-            streams=_SSE,
+            id=f"generate_content_{version}",
+            summary="Generate content as Gemini does, whole or streamed.",
+            wire="GenerateContent",
+            errors="GenerateContent",
+            source="https://ai.google.dev/api/generate-content",
+            example=_CONTENTS,
+            streams=_GEMINI_SSE,
         ),
-        Documented(path=base + "{model}:countTokens", summary="Count the tokens of a prompt.", source=_GEMINI_COUNT),
+        Documented(
+            path=base + "{model}:countTokens",
+            id=f"count_tokens_{version}",
+            summary="Count the tokens of a prompt for Gemini's clients.",
+            wire="CountTokens",
+            errors="GenerateContent",
+            source="https://ai.google.dev/api/tokens",
+            example=_CONTENTS,
+        ),
     )
 
 
 ROUTES: tuple[Documented, ...] = (
     Documented(
         path="/v1/chat/completions",
+        id="create_chat_completion",
         summary="Chat Completions of OpenAI.",
-        source=_CHAT,
-        required=_TALK,
+        wire="ChatCompletions",
+        errors="ChatCompletions",
+        source="https://platform.openai.com/docs/api-reference/chat/create",
+        example={"model": _MODEL, "messages": _TALK},
         streams=_SSE,
     ),
     Documented(
         path="/v1/messages",
+        id="create_message",
         summary="Messages of Anthropic.",
-        source=_MESSAGES,
-        required={**_TALK, "max_tokens": "integer"},
-        errors=(*CALL_ERRORS, 529),
+        wire="Messages",
+        errors="Messages",
+        source="https://docs.anthropic.com/en/api/messages",
+        example={"model": _MODEL, "max_tokens": 100, "messages": _TALK},
+        statuses=(*CALL_ERRORS, 529),
         streams=_SSE,
     ),
     Documented(
-        path="/v1/messages/count_tokens", summary="Count the tokens of a prompt.", source=_COUNT, required=_TALK
+        path="/v1/messages/count_tokens",
+        id="count_message_tokens",
+        summary="Count the tokens of a prompt for Anthropic's clients.",
+        wire="MessagesCount",
+        errors="Messages",
+        source="https://docs.anthropic.com/en/api/messages-count-tokens",
+        example={"model": _MODEL, "messages": _TALK},
+        statuses=(*CALL_ERRORS, 529),
     ),
     Documented(
         path="/v1/responses",
+        id="create_response",
         summary="Responses of OpenAI, stateless.",
-        source=_RESPONSES,
-        required={"model": "string"},
+        wire="Responses",
+        errors="Responses",
+        source="https://platform.openai.com/docs/api-reference/responses/create",
+        example={"model": _MODEL, "input": "Good morning"},
         streams=_SSE,
     ),
-    *_gemini("/v1beta/models/"),
-    *_gemini("/v1/models/"),
-    Documented(path="/v1/models", method="get", summary="The models that the key may call.", errors=READ_ERRORS),
-    Documented(path="/v1/models/{id}", method="get", summary="One model.", errors=READ_ERRORS),
+    *_gemini("/v1beta/models/", "v1beta"),
+    *_gemini("/v1/models/", "v1"),
+    Documented(
+        path="/v1/models",
+        id="list_models",
+        summary="The models that the key may call.",
+        wire="ModelList",
+        errors="ChatCompletions",
+        statuses=READ_ERRORS,
+    ),
+    Documented(
+        path="/v1/models/{id}",
+        id="read_model",
+        summary="One model.",
+        wire="Model",
+        errors="ChatCompletions",
+        statuses=READ_ERRORS,
+    ),
     Documented(
         path="/v1/pipeline",
-        method="get",
-        summary="The modules that a call of the key runs; honours x-prxy-pipe.",
-        errors=(400, *READ_ERRORS),
+        id="read_pipeline",
+        summary="The modules that a call of the key runs; honours `x-prxy-pipe`.",
+        wire="Pipeline",
+        errors="ChatCompletions",
+        statuses=(400, *READ_ERRORS),
     ),
-    Documented(path="/health", method="get", summary="Whether the gateway is up.", errors=(500,), open=True),
+    Documented(
+        path="/health",
+        id="read_health",
+        summary="Whether the gateway is up.",
+        wire="Health",
+        errors="ChatCompletions",
+        statuses=(500,),
+        open=True,
+    ),
 )
 
 
@@ -103,35 +165,60 @@ def data_plane_paths() -> dict[str, Any]:
 
 
 def _operation(route: Documented) -> dict[str, Any]:
-    content: dict[str, Any] = {"application/json": {"schema": {"type": "object"}}}
-    if route.streams:
-        content[route.streams] = {"schema": {"type": "string", "description": "Events, where a stream was asked for."}}
-    operation: dict[str, Any] = {
+    answer = {"description": "The answer.", "headers": headers.told(*_headers(route)), "content": _content(route)}
+    return {
+        "operationId": route.id,
         "summary": route.summary,
-        "tags": ["data plane"],
-        "security": [] if route.open else [{name: []} for name in ("bearer", "x-api-key", "x-goog-api-key")],
+        "tags": [TAG],
+        "security": [] if route.open else [{name: []} for name in SCHEMES],
         "parameters": [*_parameters(route)],
-        "responses": {"200": {"description": "The answer.", "content": content}, **error_responses(route.errors)},
+        **(_body(route) if route.source else {}),
+        "responses": {"200": answer, **error_responses(route.statuses, f"{route.errors}Error")},
     }
-    return {**operation, **_body(route)} if route.method == "post" else operation
+
+
+def _headers(route: Documented) -> Iterator[dict[str, str]]:
+    if route.source:
+        yield dict(headers.CALL if route.streams else headers.COUNT)
+
+
+def _content(route: Documented) -> dict[str, Any]:
+    name = route.wire if route.method == "get" else f"{route.wire}Answer"
+    content: dict[str, Any] = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+    if route.streams:
+        content["text/event-stream"] = {"schema": {"type": "string", "description": route.streams}}
+    return content
+
+
+_PATH: dict[str, dict[str, Any]] = {
+    "model": {"schema": {"type": "string"}, "example": _MODEL},
+    "id": {"schema": {"type": "string"}, "example": _MODEL},
+    "method": {
+        "schema": {"type": "string", "enum": ["generateContent", "streamGenerateContent"]},
+        "example": "generateContent",
+    },
+}
 
 
 def _parameters(route: Documented) -> Iterator[dict[str, Any]]:
     for part in route.path.split("{")[1:]:
-        yield {"name": part.partition("}")[0], "in": "path", "required": True, "schema": {"type": "string"}}
-    if route.method == "post":
-        for name in ("x-prxy-pipe", "x-provider-key", "Idempotency-Key"):
-            yield {"name": name, "in": "header", "required": False, "schema": {"type": "string"}}
+        name = part.partition("}")[0]
+        yield {"name": name, "in": "path", "required": True, **_PATH[name]}
+    if "{method}" in route.path:
+        alt = {"type": "string", "enum": ["sse", "json"]}
+        yield {"name": "alt", "in": "query", "description": "How a stream is written.", "schema": alt}
+    if route.source or route.path == "/v1/pipeline":
+        names = headers.SENT if route.source else ("x-prxy-pipe",)
+        for name in names:
+            yield {"name": name, "in": "header", "description": headers.SENT[name], "schema": {"type": "string"}}
 
 
 def _body(route: Documented) -> dict[str, Any]:
-    schema = {
-        "type": "object",
-        "required": [*route.required],
-        "properties": {name: {"type": kind} for name, kind in route.required.items()},
-        "externalDocs": {"url": route.source},
-    }
+    schema = {"$ref": f"#/components/schemas/{route.wire}Request"}
     return {
         "externalDocs": {"url": route.source},
-        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": schema, "example": route.example}},
+        },
     }

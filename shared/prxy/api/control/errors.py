@@ -6,32 +6,20 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
-ERROR: dict[str, Any] = {
-    "type": "object",
-    "description": "In OpenAI's shape. Routes of another vendor's wire answer in that vendor's shape.",
-    "required": ["error"],
-    "properties": {
-        "error": {
-            "type": "object",
-            "required": ["message", "type", "param", "code"],
-            "properties": {
-                "message": {"type": "string"},
-                "type": {"type": "string", "description": "The family."},
-                "param": {"type": ["string", "null"], "description": "The field at fault."},
-                "code": {"type": ["string", "null"], "description": "The precise cause."},
-            },
-        }
-    },
-}
+from prxy.api.control import headers
+
 _NAMES = {529: "Overloaded"}
+_PASSING = (409, 429, 503, 529)
+"""Statuses that say when to try again."""
 
 
-def error_responses(statuses: Iterable[int]) -> dict[str, Any]:
-    schema = {"$ref": "#/components/schemas/Error"}
+def error_responses(statuses: Iterable[int], schema: str) -> dict[str, Any]:
+    """`schema`: name of the component."""
     return {
         str(status): {
             "description": _NAMES.get(status) or HTTPStatus(status).phrase,
-            "content": {"application/json": {"schema": schema}},
+            "headers": headers.told(*([headers.RETRY] if status in _PASSING else [])),
+            "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}},
         }
         for status in statuses
     }

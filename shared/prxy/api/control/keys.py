@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from msgspec import structs
 
 from prxy.api.control.admin import Admin
+from prxy.api.control.answers import CreatedKey, Key, KeyList, describe_created, describe_key
 from prxy.api.control.auditing import note
 from prxy.api.control.bodies import document, read_model, read_optional_model
 from prxy.api.control.changes import named_fields, patched, refuse_revoked
-from prxy.api.control.paging import MOST, Cursor, Limit, page, parse_cursor, render_cursor
-from prxy.api.control.schemas import CreateKey, PatchKey, RotateKey, describe_key, parse_limits
+from prxy.api.control.paging import MOST, Cursor, Limit, parse_cursor, render_cursor
+from prxy.api.control.schemas import CreateKey, PatchKey, RotateKey, parse_limits
 from prxy.canonical.errors import InvalidRequest, NotFound
 from prxy.control import ControlPlane
 from prxy.store import key_text
@@ -24,6 +25,8 @@ from prxy.store.records import ApiKey, KeyStatus
 
 LARGEST_BYTES = 32_768
 """Of a key as it is stored. Its item also holds counters and holds, and DynamoDB takes 400 KB."""
+KeyId = Annotated[str, Path(description="Id of the key.")]
+OfTenant = Annotated[str | None, Query(description="Keys of this tenant alone.")]
 _ID = re.compile(r"[0-9A-Za-z]{12}")
 
 
@@ -45,20 +48,21 @@ class KeyRoutes:
         routes.add_api_route(f"{one}/rotate", self.rotate, methods=["POST"], openapi_extra=document(RotateKey))
         return routes
 
-    async def create(self, request: Request, admin: Admin) -> dict[str, Any]:
+    async def create(self, request: Request, admin: Admin) -> CreatedKey:
         """Make a key. The answer is the only place where its text ever stands."""
         made = key_text.generate()
         body = await read_model(request, CreateKey)
         key = self._sound(self._new_key(made, body))
         await self._plane.administration.create(key)
         await self._note(admin, "key.create", key, body.model_fields_set)
-        return {**describe_key(key), "key": made.text}
+        return describe_created(key, made.text)
 
     def _new_key(self, made: ParsedKey, body: CreateKey) -> ApiKey:
         return ApiKey(
             id=made.id,
             name=body.name,
             tenant=body.tenant,
+            project=body.project,
             secret_hash=key_text.hashed(made.text),
             created_at=int(self._plane.clock()),
             expires_at=body.expires_at,
@@ -80,14 +84,14 @@ class KeyRoutes:
             raise InvalidRequest(f"A key may take {LARGEST_BYTES} bytes of JSON; shorten its lists.", param="pipeline")
         return key
 
-    async def list(self, tenant: str | None = None, limit: Limit = MOST, cursor: Cursor = None) -> dict[str, Any]:
+    async def list(self, tenant: OfTenant = None, limit: Limit = MOST, cursor: Cursor = None) -> KeyList:
         """Keys by tenant and id, of one tenant where it is named. `next` is the cursor of the next page."""
         listing = f"keys {tenant or ''}"
         found = await self._plane.administration.page(tenant, after=parse_cursor(listing, cursor), limit=limit)
         following = None if found.next is None else render_cursor(listing, found.next)
-        return page([describe_key(key) for key in found.keys], following)
+        return KeyList(data=[describe_key(key) for key in found.keys], next=following)
 
-    async def read(self, key_id: str) -> dict[str, Any]:
+    async def read(self, key_id: KeyId) -> Key:
         """One key."""
         return describe_key(await self._stored(key_id))
 
@@ -96,7 +100,7 @@ class KeyRoutes:
             raise NotFound(f"There is no key with id '{key_id[:64]}'.", code="key_not_found", param="id")
         return await self._plane.administration.read(key_id)
 
-    async def change(self, request: Request, admin: Admin, key_id: str) -> dict[str, Any]:
+    async def change(self, request: Request, admin: Admin, key_id: KeyId) -> Key:
         """Change a key: what is not named stays, null clears. Calls that reach a provider obey at once."""
         body = await read_model(request, PatchKey)
         key = await self._stored(key_id)
@@ -106,7 +110,7 @@ class KeyRoutes:
             await self._note(admin, "key.change", key, named_fields(body))
         return describe_key(changed)
 
-    async def revoke(self, admin: Admin, key_id: str) -> Response:
+    async def revoke(self, admin: Admin, key_id: KeyId) -> Response:
         """Revoke a key: no call of it reaches a provider from the moment this returned."""
         key = await self._stored(key_id)
         if key.status is not KeyStatus.REVOKED:
@@ -114,7 +118,7 @@ class KeyRoutes:
             await self._note(admin, "key.revoke", key, ["status"])
         return Response(status_code=204)
 
-    async def rotate(self, request: Request, admin: Admin, key_id: str) -> dict[str, Any]:
+    async def rotate(self, request: Request, admin: Admin, key_id: KeyId) -> CreatedKey:
         """Give a key another secret, shown in this answer only. Limits and spend stay.
 
         The old secret reaches no provider from the moment this returned, or once the overlap is over. A key has at
@@ -133,4 +137,4 @@ class KeyRoutes:
         )
         rotated = await self._plane.administration.update(rotated)
         await self._note(admin, "key.rotate", key, body.model_fields_set)
-        return {**describe_key(rotated), "key": made.text}
+        return describe_created(rotated, made.text)

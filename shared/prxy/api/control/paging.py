@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Query
 
@@ -15,8 +15,10 @@ MOST = 1_000
 """Entries of a page, unless fewer are asked for."""
 _CHECK = 9
 
-Limit = Annotated[int, Query(ge=1, le=MOST)]
-Cursor = Annotated[str | None, Query(max_length=2_048)]
+Limit = Annotated[int, Query(ge=1, le=MOST, description="Entries of a page.")]
+Cursor = Annotated[
+    str | None, Query(max_length=2_048, description="`next` of the page before; absent for the first page.")
+]
 
 
 def render_cursor(listing: str, place: str) -> str:
@@ -36,12 +38,6 @@ def parse_cursor(listing: str, cursor: str | None) -> str:
     if not place or render_cursor(listing, place) != cursor:
         raise _unknown()
     return place
-
-
-def page(data: list[dict[str, Any]], following: str | None) -> dict[str, Any]:
-    """An answer; `next` stands in it only where there is more."""
-    listed: dict[str, Any] = {"object": "list", "data": data}
-    return listed if following is None else {**listed, "next": following}
 
 
 def _check(listing: str, place: str) -> bytes:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
+from prxy.api.control import answers
 from prxy.api.control.admin import Admin
 from prxy.api.control.auditing import note
 from prxy.api.control.bodies import document, read_model
@@ -18,7 +19,8 @@ from prxy.store.records import ProviderKey
 LEAST_SHOWN = 12
 """Of a shorter key nothing is shown: four characters would be too much of it."""
 
-Tenant = Annotated[Name, Query()]
+Tenant = Annotated[Name, Query(description="Whose key.")]
+Provider = Annotated[str, Path(description="Name of the provider.", examples=["openai"])]
 
 
 class ProviderRoutes:
@@ -46,7 +48,7 @@ class ProviderRoutes:
             )
         return keys
 
-    async def put(self, request: Request, admin: Admin, name: str) -> dict[str, Any]:
+    async def put(self, request: Request, admin: Admin, name: Provider) -> answers.ProviderKey:
         """Store a tenant's key for a provider, or another one. Other processes use it within a minute."""
         body = await read_model(request, PutProviderKey)
         text = body.key.get_secret_value()
@@ -60,16 +62,16 @@ class ProviderRoutes:
         await note(self._plane, admin, "provider_key.put", f"provider/{name}/{key.tenant}", ["key"])
         return describe(stored)
 
-    async def read(self, name: str, tenant: Tenant = "default") -> dict[str, Any]:
+    async def read(self, name: Provider, tenant: Tenant = "default") -> answers.ProviderKey:
         """That there is a key, since when, and how it ends."""
         return describe(await self._keys(name).read(tenant, name))
 
-    async def delete(self, admin: Admin, name: str, tenant: Tenant = "default") -> Response:
+    async def delete(self, admin: Admin, name: Provider, tenant: Tenant = "default") -> Response:
         """Remove a key. Other processes use it for a minute at the most."""
         await self._keys(name).delete(tenant, name)
         await note(self._plane, admin, "provider_key.delete", f"provider/{name}/{tenant}")
         return Response(status_code=204)
 
 
-def describe(key: ProviderKey) -> dict[str, Any]:
-    return {"provider": key.provider, "tenant": key.tenant, "last4": key.last4, "updated_at": key.updated_at}
+def describe(key: ProviderKey) -> answers.ProviderKey:
+    return answers.ProviderKey(provider=key.provider, tenant=key.tenant, last4=key.last4, updated_at=key.updated_at)

@@ -8,12 +8,25 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
-from prxy.money.usd import nano_from_usd, usd_from_nano
-from prxy.store.records import ApiKey, KeyStatus, Limits
+from prxy.money.usd import nano_from_usd
+from prxy.store.records import Limits
 
 Usd = Annotated[Decimal, Field(ge=0, max_digits=21, decimal_places=9), AfterValidator(abs)]
 """Of a zero, no sign is left."""
 Name = Annotated[str, StringConstraints(pattern=r"^[\w][\w .@:/+-]{0,127}$", strict=True)]
+
+
+def _addressable(name: str) -> str:
+    if "projects" in name.split("/")[1:]:
+        raise PydanticCustomError(
+            "tenant", "It must not have a part 'projects' behind a slash: paths of projects have one"
+        )
+    return name
+
+
+TenantName = Annotated[Name, AfterValidator(_addressable)]
+ProjectName = Annotated[str, StringConstraints(pattern=r"^[\w][\w .@:+-]{0,63}$", strict=True)]
+"""Without a slash, so that the last one of tenant/project parts the two; as short as an index of the table needs it."""
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,32}$", strict=True)]
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=256, strict=True)]
 Label = Annotated[str, StringConstraints(pattern=r"^[\w.:/-]{1,64}$", strict=True)]
@@ -25,7 +38,7 @@ Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 
 
 class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class LimitsBody(Strict):
@@ -38,9 +51,18 @@ class LimitsBody(Strict):
     concurrency: Annotated[int, Field(strict=True, ge=1, le=256)] | None = None
 
 
+def _example(**body: Any) -> ConfigDict:
+    """A body for the OpenAPI document, which a test sends."""
+    return ConfigDict(json_schema_extra={"examples": [body]})
+
+
 class CreateKey(Strict):
+    model_config = _example(name="night-batch", limits={"per_day_usd": "5.00", "concurrency": 8})
+
     name: Name
-    tenant: Name = "default"
+    tenant: TenantName = "default"
+    project: ProjectName | None = None
+    """A name inside the tenant: the key shares that project's budget, wherever there is one."""
     pipeline: str | list[Any] | None = None
     """As in `x-prxy-pipe`."""
     mandatory: Names = []
@@ -59,7 +81,11 @@ class CreateKey(Strict):
 class PatchKey(Strict):
     """Fields that are absent stay as they are; null clears. `limits` and `metadata` are merged entry by entry."""
 
+    model_config = _example(limits={"per_day_usd": "10.00"}, metadata={"team": "search"})
+
     name: Name = Field(default_factory=str)
+    project: ProjectName | None = None
+    """Calls that run are charged where they were admitted."""
     status: Literal["active", "frozen"] = Field(default_factory=lambda: "active")
     pipeline: str | list[Any] | None = None
     mandatory: Names | None = None
@@ -71,11 +97,15 @@ class PatchKey(Strict):
 
 
 class RotateKey(Strict):
+    model_config = _example(overlap_s=3600)
+
     overlap_s: Annotated[int, Field(strict=True, ge=0, le=7 * 86_400)] = 0
     """Seconds for which the old secret is accepted beside the new one."""
 
 
 class PutProviderKey(Strict):
+    model_config = _example(key="sk-0123456789abcdef")
+
     key: Annotated[SecretStr, Field(strict=True, min_length=1, max_length=512)]
     """1 to 512 printable ASCII characters without spaces; for Bedrock a Bedrock API key."""
     tenant: Name = "default"
@@ -88,11 +118,13 @@ class PutProviderKey(Strict):
         return key
 
 
-class PutTenant(Strict):
+class PutBudget(Strict):
+    model_config = _example(limits={"per_month_usd": "200"})
+
     mode: Literal["hard_fail", "warn", "off"] = "hard_fail"
     """What happens to a call that does not fit: it is refused, told by `x-prxy-budget-warning`, or only counted."""
     limits: LimitsBody = LimitsBody()
-    """Of all keys of the tenant together."""
+    """Of all its keys together."""
 
 
 def parse_limits(body: LimitsBody, default_per_day: Decimal | None) -> Limits:
@@ -109,40 +141,3 @@ def parse_limits(body: LimitsBody, default_per_day: Decimal | None) -> Limits:
 def nano(usd: Decimal | None) -> int | None:
     """Nano-USD of an amount; None: no limit."""
     return None if usd is None else nano_from_usd(usd)
-
-
-def _usd(nano: int | None) -> str | None:
-    return None if nano is None else usd_from_nano(nano)
-
-
-_STATUS = {KeyStatus.ACTIVE: "active", KeyStatus.REVOKED: "revoked", KeyStatus.FROZEN: "frozen"}
-
-
-def describe_key(key: ApiKey) -> dict[str, Any]:
-    """A key as the admin API shows it: never its hash, never its secret."""
-    return {
-        "id": key.id,
-        "object": "key",
-        "name": key.name,
-        "tenant": key.tenant,
-        "status": _STATUS[key.status],
-        "prefix": f"prxy_{'admin' if key.admin else 'live'}_{key.id}",
-        "pipeline": key.pipeline,
-        "mandatory": list(key.mandatory),
-        "modules": None if key.modules is None else list(key.modules),
-        "models": None if key.models is None else list(key.models),
-        "limits": describe_limits(key.limits),
-        "metadata": dict(key.metadata),
-        "created_at": key.created_at,
-        "expires_at": key.expires_at,
-    }
-
-
-def describe_limits(limits: Limits) -> dict[str, Any]:
-    return {
-        "per_request_usd": _usd(limits.per_request_nano),
-        "per_day_usd": _usd(limits.per_day_nano),
-        "per_month_usd": _usd(limits.per_month_nano),
-        "requests_per_minute": limits.requests_per_minute,
-        "concurrency": limits.concurrency,
-    }

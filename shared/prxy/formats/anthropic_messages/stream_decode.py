@@ -23,10 +23,11 @@ from prxy.canonical.events import (
 from prxy.canonical.parts import Extras, Json, Opaque, Part, ServerToolCall, Signature, ToolCall, Wire
 from prxy.canonical.stream import merge, with_text
 from prxy.formats.anthropic_messages.errors import parse_stream_error
+from prxy.formats.anthropic_messages.plain_delta import InputDelta, TextDelta, ThinkingDelta, parse_plain_delta
 from prxy.formats.anthropic_messages.response import more_fields, parse_answer_block
 from prxy.formats.anthropic_messages.usage import parse_finish, parse_usage
 from prxy.formats.anthropic_messages.words import NAME
-from prxy.formats.base import decode_json, make_extras
+from prxy.formats.base import FrameDecoder, decode_json, make_extras
 from prxy.framing.frame import Frame
 
 
@@ -41,7 +42,7 @@ _DELTA_KNOWN = frozenset({"stop_reason", "stop_sequence"})
 _EVENT_KNOWN = frozenset({"type", "delta", "usage"})
 
 
-class StreamDecoder:
+class StreamDecoder(FrameDecoder):
     """message_start (content_block_start content_block_delta* content_block_stop)* message_delta+ message_stop
 
     `ping` anywhere; `error` anywhere ends the stream. Raises ProviderBadResponse for events out of this order.
@@ -71,6 +72,11 @@ class StreamDecoder:
                 yield StreamError(error=parse_stream_error(event.get("error")))
             case event:
                 _pass_over(event)
+
+    def grown(self, frame: Frame) -> PartDelta | None:
+        event = parse_plain_delta(frame)
+        block = None if event is None or self._state is not State.OPEN else self._blocks.get(event.index)
+        return None if event is None or block is None else block.lengthened(event.delta)
 
     def _block_event(self, kind: str, index: int, event: Wire) -> Iterator[StreamEvent]:
         match kind, event:
@@ -200,6 +206,14 @@ class _Block:
             case _:
                 # A kind of delta from the future, passed over like an event of one.
                 return
+
+    def lengthened(self, delta: TextDelta | ThinkingDelta | InputDelta) -> PartDelta | None:
+        """The short way of `grow`; None where that is to say what it means."""
+        if not delta.text or self.is_stopped or isinstance(self._part, Opaque):
+            return None
+        if isinstance(delta, InputDelta):
+            self._lacks_input = False
+        return PartDelta(index=self._index, text=delta.text)
 
     def stop(self) -> Iterator[StreamEvent]:
         """A call without arguments has the arguments `{}`, as in an answer that is not streamed."""

@@ -11,7 +11,7 @@ from enum import StrEnum
 from prxy.canonical.errors import GatewayError, ProviderBadResponse, ProviderStreamInterrupted
 from prxy.canonical.events import ChoiceEnd, StreamEnd, StreamError, StreamEvent, StreamStart, UsageUpdate
 from prxy.canonical.parts import Json, Wire
-from prxy.formats.base import decode_json, make_extras
+from prxy.formats.base import FrameDecoder, decode_json, make_extras
 from prxy.formats.bedrock_converse.block_decode import Block
 from prxy.formats.bedrock_converse.errors import parse_stream_error
 from prxy.formats.bedrock_converse.response import more_fields
@@ -36,7 +36,7 @@ _STOP_KNOWN = frozenset({"stopReason", _PADDING})
 _METADATA_KNOWN = frozenset({"usage", _PADDING})
 
 
-class StreamDecoder:
+class StreamDecoder(FrameDecoder):
     """messageStart (contentBlockStart? contentBlockDelta* contentBlockStop)* messageStop metadata
 
     Blocks of text, thoughts and citations begin with their first delta. An exception anywhere ends the stream.

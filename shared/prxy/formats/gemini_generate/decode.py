@@ -5,13 +5,14 @@ https://ai.google.dev/gemini-api/docs/thought-signatures#streaming (as of 2026-1
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from prxy.canonical.errors import InvalidRequest, ProviderBadResponse, ProviderStreamInterrupted
 from prxy.canonical.events import ChoiceEnd, StreamEnd, StreamError, StreamEvent, StreamStart, UsageUpdate
 from prxy.canonical.parts import Part, Reasoning, Text, ToolCall, Wire
 from prxy.canonical.stream import merge, part_text, with_text
-from prxy.formats.base import PartTracker, decode_json, make_extras
+from prxy.formats.base import FrameDecoder, PartTracker, decode_json, make_extras
 from prxy.formats.gemini_generate.calls import AnswerCalls
 from prxy.formats.gemini_generate.errors import parse_stream_error
 from prxy.formats.gemini_generate.names import NAME, Names
@@ -24,19 +25,18 @@ _GROWING = frozenset({"logprobsResult", "citationMetadata"})
 """Of a candidate's own fields: told piece by piece; the others are told anew each time."""
 
 
-@dataclass(slots=True)
-class _Candidate:
+class _Candidate(Struct):
     """What is known of one candidate's end."""
 
     word: str | None = None
     message: str | None = None
     called: bool = False
-    fields: Wire = field(default_factory=dict)
+    fields: Wire = {}
     open: tuple[int, type[Text] | type[Reasoning]] | None = None
     """Key of the text that the next text of its kind continues."""
 
 
-class StreamDecoder:
+class StreamDecoder(FrameDecoder):
     """chunk* | chunk* error; chunk = {candidates?: [{content?, finishReason?}], usageMetadata?, promptFeedback?}
 
     A chunk's texts continue the text before if they are of its kind, thought or not; a call comes whole; a signature in

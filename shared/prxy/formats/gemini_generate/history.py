@@ -5,12 +5,12 @@ from __future__ import annotations
 import mimetypes
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from functools import cache
 from itertools import groupby
 from typing import assert_never
 from urllib.parse import urlsplit
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from prxy.canonical.errors import InvalidRequest
 from prxy.canonical.loss import Loss
@@ -51,16 +51,14 @@ _RESULT_MEDIA = frozenset({"image/png", "image/jpeg", "image/webp", "application
 https://ai.google.dev/gemini-api/docs/function-calling#multimodal (as of 2026-11)"""
 
 _UNANSWERED = "This call was not answered."
-_extensions = mimetypes.MimeTypes(filenames=())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Turn:
+class _Turn(Struct, frozen=True, kw_only=True):
     """Neighbouring messages of one side, as one content."""
 
     from_model: bool
     messages: Sequence[Message]
-    calls: Sequence[ToolCall] = field(default=())
+    calls: Sequence[ToolCall] = ()
     """Of a user's turn: what the model had called just before."""
 
 
@@ -238,9 +236,15 @@ def _source(media: Media) -> Inline | Url | FileRef:
             assert_never(media.source)
 
 
+@cache
+def _extensions() -> mimetypes.MimeTypes:
+    """Python's own. Making it reads the machine's table, which takes as long as importing this format."""
+    return mimetypes.MimeTypes(filenames=())
+
+
 def _guess(url: str) -> str:
     """MIME type by the link's extension; empty where that tells nothing, and Google finds out."""
     try:
-        return _extensions.guess_type(urlsplit(url).path)[0] or ""
+        return _extensions().guess_type(urlsplit(url).path)[0] or ""
     except ValueError:
         return ""

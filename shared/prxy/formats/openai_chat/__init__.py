@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from prxy.formats.base import Format
 from prxy.formats.openai_chat.decode import StreamDecoder

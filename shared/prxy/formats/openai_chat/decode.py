@@ -23,9 +23,10 @@ from prxy.canonical.events import (
 from prxy.canonical.parts import Json, Opaque, Part, Reasoning, Refusal, Text, ToolCall, Wire
 from prxy.canonical.response import Usage
 from prxy.canonical.stream import merge, with_text
-from prxy.formats.base import PartTracker, decode_json, make_extras
+from prxy.formats.base import FrameDecoder, PartTracker, decode_json, make_extras
 from prxy.formats.lenient import count, index_or, object_, objects, string
 from prxy.formats.openai_chat.choice_state import ChoiceState
+from prxy.formats.openai_chat.plain_chunk import parse_plain_chunk
 from prxy.formats.openai_chat.response_parse import (
     ENVELOPE,
     audio_part,
@@ -51,7 +52,7 @@ DELTA_FIELDS = frozenset(
 CALL_FIELDS = frozenset(("index", "id", "type", "function", "custom"))
 
 
-class StreamDecoder:
+class StreamDecoder(FrameDecoder):
     """prelude* chunk* ([DONE] | error | EOF)
 
         prelude = no id, no choices (Azure's filter results); its fields join those of the first chunk
@@ -91,6 +92,14 @@ class StreamDecoder:
         if error is not None:
             self._remark = error.message
         yield from self._chunk(chunk)
+
+    def grown(self, frame: Frame) -> PartDelta | None:
+        choice = None if self._done else parse_plain_chunk(frame, self._said)
+        index = self._tracker.index((choice.index, "text")) if choice else None
+        if choice is None or index is None:
+            return None
+        self._usage = None  # as in `_chunk`
+        return PartDelta(index=index, text=choice.delta.content)
 
     def finish(self) -> Iterator[StreamEvent]:
         if self._done:

@@ -5,11 +5,10 @@ https://platform.openai.com/docs/api-reference/chat-streaming (as of 2026-11)
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 from typing import assert_never
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from prxy.canonical.events import (
     ChoiceEnd,
@@ -38,8 +37,7 @@ from prxy.formats.openai_tools import safe_id
 from prxy.framing.frame import Frame
 
 
-@dataclass(slots=True)
-class _Writing:
+class _Writing(Struct):
     """A part that is being written. A delta is its text between `before` and `after`; without them it is gathered."""
 
     choice: int
@@ -49,7 +47,7 @@ class _Writing:
     call: int = 0
     """Index of a tool call among those of its choice."""
     is_empty: bool = True
-    texts: list[str] = field(default_factory=list)
+    texts: list[str] = []
 
 
 class StreamEncoder:
@@ -71,13 +69,24 @@ class StreamEncoder:
         self._calls: dict[int, int] = {}
         self._usage: Usage | None = None
 
-    def feed(self, item: StreamEvent) -> Iterator[Frame]:
+    def feed(self, item: StreamEvent) -> Iterable[Frame]:
         match item:
+            case PartDelta(index=index, text=text, extras=None):
+                return self._text(self._parts.get(index), text)
             case PartDelta():
-                yield from self._delta(item)
+                return self._delta(item)
+            case Verbatim():
+                return ()  # the frames of a passing answer are not ours to write: here it is written anew
+            case _:
+                return self._rest(item)
+
+    def _rest(
+        self, item: PartStart | PartEnd | StreamStart | StreamEnd | StreamError | ChoiceEnd | UsageUpdate
+    ) -> Iterator[Frame]:
+        match item:
             case PartStart() | PartEnd():
                 yield from self._boundary(item)
-            case StreamStart() | StreamEnd() | StreamError() | Verbatim():
+            case StreamStart() | StreamEnd() | StreamError():
                 yield from self._stream(item)
             case ChoiceEnd():
                 yield from self._role(item.choice)
@@ -100,8 +109,7 @@ class StreamEncoder:
             case _:
                 assert_never(event)
 
-    def _stream(self, event: StreamStart | StreamEnd | StreamError | Verbatim) -> Iterator[Frame]:
-        """The frames of a passing answer are not ours to write: here it is written anew."""
+    def _stream(self, event: StreamStart | StreamEnd | StreamError) -> Iterator[Frame]:
         match event:
             case StreamStart():
                 self._start(event)
@@ -110,8 +118,6 @@ class StreamEncoder:
                 yield from self._end(extras)
             case StreamError(error=error):
                 yield Frame(encode_json(render_error(error, "")[1]))
-            case Verbatim():
-                pass
             case _:
                 assert_never(event)
 
@@ -157,7 +163,7 @@ class StreamEncoder:
                 yield self._chunk(choice, encode_json({"content": [value]}))
             case _:
                 pass
-        yield from self._write(writing, part_text(part))
+        yield from self._text(writing, part_text(part))
 
     def _begin_call(self, writing: _Writing, call: ToolCall) -> Frame:
         if spelt(call.extras, NAME, "function_call"):
@@ -172,20 +178,20 @@ class StreamEncoder:
         first = {**render_call(structs.replace(call, id=id_, arguments="")), "index": writing.call}
         return self._chunk(writing.choice, encode_json({"tool_calls": [first]}))
 
-    def _write(self, writing: _Writing, text: str) -> Iterator[Frame]:
-        if not text:
-            return
+    def _text(self, writing: _Writing | None, text: str) -> Sequence[Frame]:
+        if writing is None or not text:
+            return ()
         writing.is_empty = False
         if writing.before:
-            yield self._chunk(writing.choice, writing.before + encode_json(text) + writing.after)
-        else:
-            writing.texts.append(text)
+            return (self._chunk(writing.choice, writing.before + encode_json(text) + writing.after),)
+        writing.texts.append(text)
+        return ()
 
     def _delta(self, event: PartDelta) -> Iterator[Frame]:
         writing = self._parts.get(event.index)
         if writing is None:
             return
-        yield from self._write(writing, event.text)
+        yield from self._text(writing, event.text)
         match writing.part:
             case Media() as media:
                 writing.part = structs.replace(media, extras=merge_extras(media.extras, event.extras))
@@ -196,7 +202,7 @@ class StreamEncoder:
     def _finish_part(self, writing: _Writing | None) -> Iterator[Frame]:
         match writing:
             case _Writing(part=ToolCall(freeform=False), is_empty=True):
-                yield from self._write(writing, "{}")
+                yield from self._text(writing, "{}")
             case _Writing(part=Media() as media, texts=texts):
                 wire: Wire = {}
                 place_media(wire, _gathered(media, texts))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from prxy.canonical.parts import Opaque, Part, Reasoning, Refusal, Text, ToolCall, ToolResult, Wire
 from prxy.canonical.request import ChatRequest, Message, Role
@@ -19,8 +18,7 @@ from prxy.formats.openai_tools import safe_id
 AnyPart = TypeVar("AnyPart", bound=Part)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
+class Dialect(Struct, frozen=True, kw_only=True):
     """Where servers of this wire differ in what they accept from clients of another."""
 
     limit: str

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from prxy.canonical.errors import ProviderBadResponse, ProviderError, ProviderStreamInterrupted
 from prxy.canonical.events import ChoiceEnd, StreamEnd, StreamError, StreamEvent, StreamStart, UsageUpdate
 from prxy.canonical.parts import Json, Part, Wire
-from prxy.formats.base import decode_json, make_extras
+from prxy.formats.base import FrameDecoder, decode_json, make_extras
 from prxy.formats.lenient import count, object_, objects, string
 from prxy.formats.openai_errors import parse_error, status_of
 from prxy.formats.openai_responses.decode_items import Item, begun, whole
@@ -37,7 +37,7 @@ ABOUT_ITEMS = (
 """Beginnings of the types that tell of an open item. Those of hosted tools tell of progress only."""
 
 
-class StreamDecoder:
+class StreamDecoder(FrameDecoder):
     """created (queued | in_progress)* item* (completed | incomplete | failed); `error` anywhere ends the stream
 
         item = output_item.added event* output_item.done

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import msgspec
 from msgspec import Struct
@@ -28,8 +27,7 @@ class _Answer(Struct):
 _decoder = msgspec.json.Decoder(_Answer)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KmsCipher:
+class KmsCipher(Struct, frozen=True, kw_only=True):
     """A role that seals needs kms:Encrypt, one that opens kms:Decrypt; none needs both. Raises ProviderKeyUnavailable
     for whatever goes wrong: the service is out of reach, refuses, or the text was sealed under another context.
     """

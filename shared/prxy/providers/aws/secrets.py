@@ -9,10 +9,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from prxy.canonical.errors import ProviderError, ProviderKeyUnavailable
 from prxy.providers.auth import Auth
@@ -42,8 +42,7 @@ def region_of(arn: str) -> str:
     return parts[3]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vault:
+class Vault(Struct, frozen=True, kw_only=True):
     """Secrets Manager of one region."""
 
     url: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from prxy.canonical.errors import ProviderUnavailable, StoreUnavailable
 from prxy.providers.aws.credentials import CredentialSource

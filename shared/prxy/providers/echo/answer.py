@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from prxy.canonical.parts import Json, Wire
 from prxy.providers.echo.schema import instance
@@ -25,8 +25,7 @@ class Refused(Exception):
         self.param = param
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     tokens: tuple[str, ...]
     """Of the text, or of the arguments of the call."""
     finish: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import select
-from typing import Protocol, cast
+import ssl
+from typing import NoReturn, Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
@@ -113,16 +114,28 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
         reply.wake()
 
+    def eof_received(self) -> None:
+        """Closes at once: an unsent rest of the request would keep a connection half open that brings nothing more."""
+        self._transport.abort()
+
     def connection_lost(self, exc: Exception | None) -> None:
         reply, self._reply = self._reply, None
         self._parser = None  # it points back at this object
         self._owner.lost(self)
         if reply is None:
             return
-        if exc is None and reply.status and _ends_with_the_connection(self._headers):
+        if exc is None and reply.status and _ends_with_the_connection(self._headers) and self._was_closed_by_peer():
             reply.end()
         else:
             reply.end(ProviderStreamInterrupted(CUT_SHORT if reply.status or self._barren else NO_ANSWER))
+
+    def _was_closed_by_peer(self) -> bool:
+        """TLS says so itself; without its close_notify anyone on the way may have cut it (RFC 9112, section 9.8)."""
+        tls: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object")
+        try:
+            return tls is None or not tls.read(1)
+        except ssl.SSLError:
+            return False
 
     def _finish(self) -> None:
         """The reply is whole. Keep the connection if nothing is left over on it, in either direction."""
@@ -155,16 +168,18 @@ class Connection(asyncio.Protocol):
         if parser is None or reply is None:
             return
         raw, self._raw = self._raw, []
-        if len(raw) > MAX_HEADERS or sum(len(name) + len(value) for name, value in raw) > MAX_HEAD_BYTES:
-            self._fault = ProviderBadResponse(HEAD_TOO_LARGE)
-            raise _Refused
         status = parser.get_status_code()
-        if status < 200:
+        if len(raw) > MAX_HEADERS or sum(len(name) + len(value) for name, value in raw) > MAX_HEAD_BYTES:
+            self._refuse(HEAD_TOO_LARGE)
+        if 100 <= status < 200:
             return
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in raw}
+        if status < 100 or ("transfer-encoding" in headers and _codings(raw) != [b"chunked"]):
+            self._refuse(NOT_HTTP)
         self._barren = 0
-        self._headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in raw}
-        self._persistent = parser.should_keep_alive() and not reply.bodiless
-        reply.begin(status, self._headers)
+        self._headers = headers
+        self._persistent = parser.should_keep_alive() and not (reply.bodiless or _has_stray_body(status, headers))
+        reply.begin(status, headers)
         if reply.bodiless:
             self._end(reply)
 
@@ -175,14 +190,17 @@ class Connection(asyncio.Protocol):
         self._barren = 0
         self._body_size += len(data)
         if self._body_size > MAX_BODY_BYTES:
-            self._fault = ProviderBadResponse(BODY_TOO_LARGE)
-            raise _Refused
+            self._refuse(BODY_TOO_LARGE)
         reply.add(data)
 
     def on_message_complete(self) -> None:
         reply = self._reply
         if reply is not None and reply.status:
             self._end(reply)
+
+    def _refuse(self, why: str) -> NoReturn:
+        self._fault = ProviderBadResponse(why)
+        raise _Refused
 
     def _end(self, reply: LeanReply) -> None:
         self._reply = None
@@ -191,5 +209,14 @@ class Connection(asyncio.Protocol):
 
 def _ends_with_the_connection(headers: dict[str, str]) -> bool:
     """Neither a length nor chunks tell where the body ends (RFC 9112, section 6.3)."""
-    coding = headers.get("transfer-encoding", "").lower()
-    return "content-length" not in headers and not coding.endswith("chunked")
+    return "content-length" not in headers and "transfer-encoding" not in headers
+
+
+def _codings(raw: list[tuple[bytes, bytes]]) -> list[bytes]:
+    """The transfer codings, line by line. Any but `chunked` was not asked for and would be given out coded."""
+    return [value.lower() for name, value in raw if name.lower() == b"transfer-encoding"]
+
+
+def _has_stray_body(status: int, headers: dict[str, str]) -> bool:
+    """Whether a body is announced where none may come. If one does, it must not be read as the next reply."""
+    return status in (204, 304) and (headers.get("content-length", "0") != "0" or "transfer-encoding" in headers)

@@ -104,9 +104,9 @@ class LeanReply:
         try:
             if not self.ended and not self.status:
                 await self._wait(self._deadlines.first_byte_s)
-        finally:
-            if not self.status:
-                self._abandon()
+        except BaseException:  # a cancellation can meet a head that has just come, which nobody will read on from
+            self._abandon()
+            raise
         if self._error is not None and not self.status:
             raise self._error
 

@@ -66,7 +66,7 @@ class LeanTransport:
                     origin.host,
                     origin.port,
                     ssl=tls_context() if origin.scheme == "https" else None,
-                    happy_eyeballs_delay=_NEXT_ADDRESS_S,
+                    happy_eyeballs_delay=None if _is_literal(origin.host) else _NEXT_ADDRESS_S,
                 )
         except TimeoutError as error:
             raise ProviderConnectionFailed(TOO_SLOW_TO_CONNECT) from error
@@ -89,3 +89,8 @@ class LeanTransport:
     def lost(self, connection: Connection) -> None:
         self._open.discard(connection)
         self._pool.forget(connection)
+
+
+def _is_literal(host: str) -> bool:
+    """A single address has no next one, and asyncio's race of them, cancelled as it ends, leaves a socket open."""
+    return ":" in host or host[-1].isdigit()

@@ -1,4 +1,4 @@
-"""The floor of the usual stack: Starlette and httpx, passing bytes through. `python -m … PORT UPSTREAM_PORT`."""
+"""The usual stack, empty: FastAPI and httpx, passing bytes through. `python -m … PORT UPSTREAM_PORT`."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import sys
 
 import httpx
 import uvicorn
-from starlette.applications import Starlette
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import StreamingResponse
 from starlette.background import BackgroundTask
-from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
 
 _PASSED_ON = ("authorization", "x-api-key", "anthropic-version", "content-type")
 
 
-def make_app(upstream_port: int) -> Starlette:
+def make_app(upstream_port: int) -> FastAPI:
     client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{upstream_port}", timeout=120)
+    app = FastAPI()
 
+    @app.post("/v1/chat/completions")
+    @app.post("/v1/messages")
     async def relay(request: Request) -> Response:
         headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
         asked = client.build_request("POST", request.url.path, content=await request.body(), headers=headers)
@@ -28,8 +29,7 @@ def make_app(upstream_port: int) -> Starlette:
             return StreamingResponse(answer.aiter_raw(), answer.status_code, media_type=media_type, background=closing)
         return Response(await answer.aread(), answer.status_code, media_type=media_type)
 
-    paths = ("/v1/chat/completions", "/v1/messages")
-    return Starlette(routes=[Route(path, relay, methods=["POST"]) for path in paths])
+    return app
 
 
 if __name__ == "__main__":

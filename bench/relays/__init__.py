@@ -1,0 +1,1 @@
+"""The floors: programs that only pass bytes on, each a process of its own."""
