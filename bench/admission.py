@@ -28,7 +28,7 @@ from prxy.settings import read_settings
 from prxy.store import boto, dynamodb
 from prxy.store.dynamodb import Address
 from prxy.store.ledger import DynamoLedger
-from prxy.store.operations import Answer, CalledTable, Caller
+from prxy.store.operations import Answer, CalledTable, Caller, answer_of
 from prxy.store.records import ApiKey, Claim, Limits, Tokens, Use
 from prxy.store.schema import TABLE
 from prxy.store.table import Table
@@ -91,10 +91,10 @@ class SdkInPlace(Caller):
             operation: getattr(client, method) for operation, method in boto.METHODS.items()
         }
 
-    async def attempt(self, operation: str, parameters: Wire, connect_s: float, read_s: float) -> Answer:
+    async def attempt(self, operation: str, parameters: bytes, connect_s: float, read_s: float) -> Answer:
         """Raises botocore's own errors: none belongs in a measurement."""
         del connect_s, read_s
-        return msgspec.convert(self._operations[operation](**parameters), Answer)
+        return answer_of(self._operations[operation](**msgspec.json.decode(parameters)))
 
 
 def _lean(address: Address, transport: Transport) -> Table:

@@ -13,7 +13,7 @@ from bench.gateways.bare_asgi import BARE_ASGI
 from bench.gateways.direct import DIRECT
 from bench.gateways.portkey import PORTKEY
 from bench.gateways.prxy import PRXY
-from bench.lambda_double import CHAT, USUAL
+from bench.lambda_double import BARE, CHAT, USUAL
 from bench.measure import Sample
 from bench.scenarios import BY_KEY
 
@@ -63,9 +63,9 @@ def _start_ratio(findings: Findings) -> Values:
     return [mine / theirs for mine, theirs in zip(own, other, strict=False)]
 
 
-def _cold_ratio(findings: Findings) -> Values:
+def _cold_ratio(other: str, findings: Findings) -> Values:
     cold = {each.title: each.cold_s for each in findings.invoked}
-    return [mine / theirs for mine, theirs in zip(cold.get(CHAT, ()), cold.get(USUAL, ()), strict=False)]
+    return [mine / theirs for mine, theirs in zip(cold.get(CHAT, ()), cold.get(other, ()), strict=False)]
 
 
 def _warm_cpu_ms(findings: Findings) -> Values:
@@ -103,7 +103,12 @@ BARS = (
     ),
     Bar(title="spawn to first right answer", most=0.4, unit=" s", of=partial(_start_s, PRXY.name)),
     Bar(title="spawn to first right answer, x Portkey", most=1, of=_start_ratio),
-    Bar(title="chat function, cold, x awslambdaric + Mangum + FastAPI + httpx", most=0.35, of=_cold_ratio),
+    Bar(
+        title="chat function, cold, x awslambdaric + Mangum + FastAPI + httpx",
+        most=0.35,
+        of=partial(_cold_ratio, USUAL),
+    ),
+    Bar(title="chat function, cold, x bare Starlette + httpx", most=1.5, of=partial(_cold_ratio, BARE)),
     Bar(title="chat function, warm, CPU of a call", most=1, unit=" ms", of=_warm_cpu_ms),
     Bar(title="resident after the last answers", most=64, unit=" MB", digits=1, of=lambda f: _resident_mb(f)[-1:]),
     Bar(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 import time
@@ -144,6 +145,7 @@ def _row(text: str, plain: Rules, custom: Rules) -> list[float]:
 
 
 def main() -> None:
+    argparse.ArgumentParser(prog="python -m bench.guardrails", description=__doc__).parse_args()
     first, second = _guards()
     print("| CPU time of 100 KB of |", " | ".join([first.name, second.name, "as JSON", "streamed"]), "|")
     print("| --- | ---: | ---: | ---: | ---: |")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import cProfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ SHOWN = 40
 
 
 @contextmanager
-def _variables() -> Iterator[dict[str, str]]:
+def variables() -> Iterator[dict[str, str]]:
     """Those of a gateway between a provider and a store that run beside it."""
     with ExitStack() as undo:
         place = Place(upstream_port=free_port(), folder=Path(undo.enter_context(TemporaryDirectory())))
@@ -47,7 +47,8 @@ def _variables() -> Iterator[dict[str, str]]:
 
 
 @asynccontextmanager
-async def _gateway(env: dict[str, str]) -> AsyncIterator[tuple[App, dict[str, str]]]:
+async def gateway(env: dict[str, str]) -> AsyncIterator[tuple[App, dict[str, str]]]:
+    """Every part of it but its server, and the headers of a call with a limited key."""
     planes = wire(read_settings(env, PROVIDERS))
     try:
         callers = await seed(int(env["AWS_ENDPOINT_URL_DYNAMODB"].rpartition(":")[2]))
@@ -56,7 +57,8 @@ async def _gateway(env: dict[str, str]) -> AsyncIterator[tuple[App, dict[str, st
         await planes.aclose()
 
 
-def _asking(app: App, scenario: Scenario, headers: dict[str, str]) -> Callable[[], Awaitable[None]]:
+def asking(app: App, scenario: Scenario, headers: Mapping[str, str]) -> Callable[[], Awaitable[None]]:
+    """One call of a scenario, from the door to its last byte."""
     body = scenario.body("openai")
     sent = {**headers, "host": "gateway", "content-type": "application/json", "content-length": str(len(body))}
     path = PATHS["openai"]
@@ -81,7 +83,7 @@ def _asking(app: App, scenario: Scenario, headers: dict[str, str]) -> Callable[[
     return ask
 
 
-async def _count(ask: Callable[[], Awaitable[None]], calls: int, counter: Instructions) -> float:
+async def count(ask: Callable[[], Awaitable[None]], calls: int, counter: Instructions) -> float:
     """Thousands a call, the median of some rounds."""
     rounds: list[float] = []
     for _ in range(ROUNDS):
@@ -146,16 +148,17 @@ def _overhead(counter: Instructions) -> tuple[float, float]:
     return totals["nothing"] / 1000, totals["calling"] / 1000
 
 
-async def _run(env: dict[str, str], scenarios: list[Scenario], calls: int, *, profile: bool) -> None:
-    counter = Instructions()
-    async with _gateway(env) as (app, headers):
-        for scenario in scenarios:
-            ask = _asking(app, scenario, headers)
+async def _run(env: dict[str, str], asked: argparse.Namespace) -> None:
+    counter, piped = Instructions(), {"x-prxy-pipe": asked.pipe} if asked.pipe else {}
+    async with gateway(env) as (app, headers):
+        for scenario in (each for each in SCENARIOS if each.key in asked.scenarios.split(",")):
+            ask = asking(app, scenario, {**headers, **piped})
             for _ in range(WARM):
                 await ask()
-            print(f"{scenario.key}: {await _count(ask, calls, counter):,.0f} thousand instructions a call", flush=True)
-            if profile:
-                for cost in (await _profile(ask, calls, counter))[:SHOWN]:
+            thousands = await count(ask, asked.calls, counter)
+            print(f"{scenario.key}: {thousands:,.0f} thousand instructions a call", flush=True)
+            if asked.profile:
+                for cost in (await _profile(ask, asked.calls, counter))[:SHOWN]:
                     print(f"{cost.own:10.1f}  x{cost.runs:6.1f}  {cost.name}")
 
 
@@ -163,11 +166,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.hot_path", description=__doc__)
     parser.add_argument("--scenarios", default="S1,S2,S3,S4,S5", help="S1,S3 (all but the paced ones)")
     parser.add_argument("--calls", type=int, default=50, help="in each of five rounds (50)")
+    parser.add_argument("--pipe", default="", help="as in x-prxy-pipe; with exact-cache every call is a hit")
     parser.add_argument("--profile", action="store_true", help=f"the {SHOWN} functions that execute the most")
-    arguments = parser.parse_args()
-    scenarios = [each for each in SCENARIOS if each.key in arguments.scenarios.split(",")]
-    with _variables() as env:
-        asyncio.run(_run(env, scenarios, arguments.calls, profile=arguments.profile))
+    with variables() as env:
+        asyncio.run(_run(env, parser.parse_args()))
 
 
 if __name__ == "__main__":

@@ -20,9 +20,10 @@ from bench.runtime.functions import RUNTIME, Function, chat_environment, cpu_s, 
 from bench.scenarios import BY_KEY, Scenario
 from prxy.local.runtime_api import FunctionFailed
 
-CHAT, STREAMED, USUAL = (
+CHAT, STREAMED, BARE, USUAL = (
     "chat function, JSON",
     "chat function, streamed",
+    "bare Starlette + httpx, JSON",
     "awslambdaric + Mangum + FastAPI + httpx, JSON",
 )
 _PATIENCE_S = 30.0
@@ -52,14 +53,16 @@ def invoked(place: Place, rounds: int, invocations: int) -> Sequence[Invoked]:
 
 
 async def _invoked(place: Place, rounds: int, invocations: int) -> Sequence[Invoked]:
-    async with _variants(place) as variants:
-        cold: dict[str, list[float]] = {each.title: [] for each in variants}
+    async with variants(place) as functions:
+        cold: dict[str, list[float]] = {each.title: [] for each in functions}
         for number in range(rounds + 1):
             say(f"cold starts of functions, {number} of {rounds}")
-            for each in variants:
+            for each in functions:
                 cold[each.title].append(await _cold_s(each))
         async with AsyncExitStack() as stack:
-            running = [(each, await stack.enter_async_context(in_process(each.env, each.command))) for each in variants]
+            running = [
+                (each, await stack.enter_async_context(in_process(each.env, each.command))) for each in functions
+            ]
             return [
                 await _warm(each, function, invocations, cold[each.title][1:])  # the first may write bytecode
                 for each, function in running
@@ -67,14 +70,17 @@ async def _invoked(place: Place, rounds: int, invocations: int) -> Sequence[Invo
 
 
 @asynccontextmanager
-async def _variants(place: Place) -> AsyncIterator[Sequence[Variant]]:
+async def variants(place: Place) -> AsyncIterator[Sequence[Variant]]:
     whole, streamed = BY_KEY["S1"], BY_KEY["S3"]
-    usual = environment(place, "bench.runtime.apps.relay", UPSTREAM_PORT=str(place.upstream_port))
+    port = str(place.upstream_port)
+    bare = environment(place, "bench.runtime.apps.bare_relay", UPSTREAM_PORT=port)
+    usual = environment(place, "bench.runtime.apps.relay", UPSTREAM_PORT=port)
     lambdaric = (sys.executable, "-m", "awslambdaric", "bench.runtime.apps.relay")
     async with chat_environment(place) as (env, authorization):
         yield (
             _variant(CHAT, RUNTIME, env, (whole, authorization)),
             _variant(STREAMED, RUNTIME, env, (streamed, authorization)),
+            _variant(BARE, RUNTIME, bare, (whole, "Bearer none")),
             Variant(title=USUAL, command=lambdaric, env=usual, event=_event(whole, "Bearer none"), wrong=_wrong_whole),
         )
 
@@ -104,11 +110,11 @@ async def _cold_s(variant: Variant) -> float:
     spawned_at = time.perf_counter()
     async with in_process(variant.env, variant.command) as function:
         asked_at = time.perf_counter()
-        taken = await _ask(variant, function)
+        taken = await ask(variant, function)
         return asked_at - spawned_at + taken.first_s
 
 
-async def _ask(variant: Variant, function: Function) -> _Taken:
+async def ask(variant: Variant, function: Function) -> _Taken:
     """Raises NotAvailable where the answer is not the right one."""
     started, first_s, answer = time.perf_counter(), 0.0, b""
     try:
@@ -127,9 +133,9 @@ async def _ask(variant: Variant, function: Function) -> _Taken:
 async def _warm(variant: Variant, function: Function, invocations: int, cold_s: Sequence[float]) -> Invoked:
     say(f"{variant.title}: {invocations} invocations")
     for _ in range(_WARM):
-        await _ask(variant, function)
+        await ask(variant, function)
     before_s = cpu_s([function.pid])
-    taken = [await _ask(variant, function) for _ in range(invocations)]
+    taken = [await ask(variant, function) for _ in range(invocations)]
     return Invoked(
         title=variant.title,
         cold_s=cold_s,

@@ -65,6 +65,10 @@ class Running:
         lines = self._log.read().decode(errors="replace").strip().splitlines()
         return " / ".join(lines[-3:])[-300:]
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def cpu_s(self) -> float:
         """User and system seconds of the process and its children so far."""
         return sum(_stat(pid) for pid in _tree(self._process.pid)) / _TICKS_PER_S

@@ -39,7 +39,7 @@ class Choice:
 
 
 def run(choice: Choice) -> Findings:
-    with tempfile.TemporaryDirectory() as folder, _upstream(Path(folder)) as place:
+    with tempfile.TemporaryDirectory() as folder, upstream(Path(folder)) as place:
         with ExitStack() as stack:
             up, missing = _start_all(choice.gateways, place, stack)
             samples = {scenario: _scenario(scenario, up, choice) for scenario in choice.scenarios}
@@ -63,7 +63,7 @@ def run(choice: Choice) -> Findings:
 
 
 @contextmanager
-def _upstream(folder: Path) -> Iterator[Place]:
+def upstream(folder: Path) -> Iterator[Place]:
     port = free_port()
     place = Place(upstream_port=port, folder=folder)
     command = Command(arguments=module_command("bench.upstream", port), env=place.environment())

@@ -16,7 +16,7 @@ import httptools
 import msgspec
 
 from bench.expressions import Attribute, Item, Rejected, State, change, compile_condition, compile_update
-from prxy.store.operations import Answer, Caller
+from prxy.store.operations import Answer, Caller, answer_of
 
 Wire: TypeAlias = dict[str, Any]
 UNIT_BYTES = 1024
@@ -155,19 +155,19 @@ class Metered(Caller):
         self.units = self.largest_bytes = 0
         self._table = Table()
 
-    async def attempt(self, operation: str, parameters: Wire, connect_s: float, read_s: float) -> Answer:
+    async def attempt(self, operation: str, parameters: bytes, connect_s: float, read_s: float) -> Answer:
         del connect_s, read_s
-        before = self._size(parameters) if operation == "UpdateItem" else 0
-        asked = msgspec.json.decode(msgspec.json.encode(parameters))
-        answer = msgspec.convert(self._table.operations[operation](asked), Answer)
+        asked = msgspec.json.decode(parameters)
+        before = self._size(asked) if operation == "UpdateItem" else 0
+        answer = answer_of(self._table.operations[operation](asked))
         if operation == "UpdateItem":
-            size = max(before, self._size(parameters))
+            size = max(before, self._size(asked))
             self.units += math.ceil(size / UNIT_BYTES)
             self.largest_bytes = max(size, self.largest_bytes)
         return answer
 
-    def _size(self, parameters: Wire) -> int:
-        return item_bytes(self._table.operations["GetItem"]({"Key": parameters["Key"]}).get("Item", {}))
+    def _size(self, asked: Wire) -> int:
+        return item_bytes(self._table.operations["GetItem"]({"Key": asked["Key"]}).get("Item", {}))
 
 
 def item_bytes(item: Item) -> int:

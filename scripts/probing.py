@@ -96,7 +96,7 @@ def watching() -> Iterator[tuple[list[Read], dict[tuple[str, str], Limits]]]:
     """Every field that is read inside, and the limits it was read with."""
     reads: list[Read] = []
     limits: dict[tuple[str, str], Limits] = {}
-    real = {name: getattr(Fields, name) for name in ("take", "word", "integer", "number")}
+    real = {name: vars(Fields)[name] for name in ("take", "word", "integer", "number", "plain")}
 
     def known(self: Fields, name: str) -> Limits:
         respells = isinstance(self, Names)
@@ -121,9 +121,11 @@ def watching() -> Iterator[tuple[list[Read], dict[tuple[str, str], Limits]]]:
 
     integer = ranged("integer", *real["integer"].__defaults__)
     number = ranged("number", *real["number"].__defaults__)
+    field_by_field = staticmethod(lambda value, kind: None)
+    watched = {"take": take, "word": word, "integer": integer, "number": number, "plain": field_by_field}
     try:
-        for name, watched in {"take": take, "word": word, "integer": integer, "number": number}.items():
-            setattr(Fields, name, watched)
+        for name, method in watched.items():
+            setattr(Fields, name, method)
         yield reads, limits
     finally:
         for name, method in real.items():

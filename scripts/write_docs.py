@@ -104,7 +104,8 @@ house-rules = "house_rules:HouseRules"
 
 A module is made anew for each call. `before` changes the call, answers it or refuses it; `filter` gives a stage that
 the events of the answer pass; `after` is told how it ended. `on_failure` says whether a call goes on when the module
-breaks or takes longer than `budget_s`; `needs` and `without` what happens where the model lacks an ability."""
+breaks or waits for longer than `budget_s`; `needs` and `without` what happens where the model lacks an ability;
+`shapes` whether caches keep apart what was asked with it and without."""
 EXAMPLE = DOCS / "examples" / "house-rules" / "house_rules.py"
 
 ON_FAILURE = {

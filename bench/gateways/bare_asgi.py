@@ -1,4 +1,4 @@
-"""The floor of Python under an ASGI server: what every ratio is against."""
+"""The floor of Python under an ASGI server, which translates where a gateway must: what every ratio is against."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from functools import partial
 from bench.gateways.base import Gateway, start_relay
 
 BARE_ASGI = Gateway(
-    name="bare-asgi", title="bare ASGI, own client", translates=False, start=partial(start_relay, "bench.relays.asgi")
+    name="bare-asgi", title="bare ASGI, own client", translates=True, start=partial(start_relay, "bench.relays.asgi")
 )

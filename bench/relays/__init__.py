@@ -1,1 +1,1 @@
-"""The floors: programs that only pass bytes on, each a process of its own."""
+"""The floors: programs that pass bytes on, and translate at the most, each a process of its own."""

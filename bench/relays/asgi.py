@@ -10,8 +10,10 @@ from typing import Any
 import uvicorn
 
 from bench.http import Connection, connect, make_request
+from bench.relays.translation import Stream, answer_of, asked_of, request_of
 
 Message = MutableMapping[str, Any]  # the type that ASGI itself has
+_CHAT = "/v1/chat/completions"
 _PASSED_ON = frozenset({b"authorization", b"x-api-key", b"anthropic-version"})
 
 
@@ -63,10 +65,15 @@ class Relay:
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
         body = await _whole_body(receive)
+        asked, path = asked_of(body), scope["path"]
+        translate: Callable[[bytes], bytes] = _as_it_is
+        if path == _CHAT and asked.model.startswith("claude-"):
+            body, path = request_of(body), "/v1/messages"
+            translate = Stream().feed if asked.stream else answer_of
         headers = {name.decode(): value.decode() for name, value in scope["headers"] if name in _PASSED_ON}
         connection, pieces = await self._connection(), Pieces()
-        connection.ask(make_request(scope["path"], headers, body), pieces)
-        await _answer(pieces, send)
+        connection.ask(make_request(path, headers, body), pieces)
+        await _answer(pieces, send, translate)
         if connection.usable:
             self._idle.append(connection)
 
@@ -87,14 +94,24 @@ async def _whole_body(receive: Callable[[], Awaitable[Message]]) -> bytes:
     return b"".join(pieces)
 
 
-async def _answer(pieces: Pieces, send: Callable[[Message], Awaitable[None]]) -> None:
+async def _whole(pieces: Pieces) -> AsyncIterator[bytes]:
+    yield b"".join([data async for data in pieces.reads()])
+
+
+def _as_it_is(data: bytes) -> bytes:
+    return data
+
+
+async def _answer(
+    pieces: Pieces, send: Callable[[Message], Awaitable[None]], translate: Callable[[bytes], bytes]
+) -> None:
     started = False
-    async for data in pieces.reads():
+    async for data in _whole(pieces) if translate is answer_of else pieces.reads():
         if not started:
             started = True
             head = [(b"content-type", pieces.media_type)]
             await send({"type": "http.response.start", "status": pieces.status, "headers": head})
-        await send({"type": "http.response.body", "body": data, "more_body": True})
+        await send({"type": "http.response.body", "body": translate(data), "more_body": True})
     await send({"type": "http.response.body", "body": b""})
 
 

@@ -1,4 +1,4 @@
-"""A function that says one word, and one that relays with the usual stack: `handler` and `relay` for Lambda."""
+"""Functions: `handler` says one word, `relay` relays with the usual stack and `bare_relay` with no framework."""
 
 from __future__ import annotations
 
@@ -24,8 +24,15 @@ handler = Mangum(app, lifespan="off")
 
 
 def __getattr__(name: str) -> Mangum:
-    if name != "relay":
-        raise AttributeError(name)
-    from bench.relays.fastapi_httpx import make_app  # noqa: PLC0415  # not a part of the one-word function
+    """No part of the one-word function, so they are imported when they are asked for."""
+    match name:
+        case "relay":
+            from bench.relays.fastapi_httpx import make_app  # noqa: PLC0415
 
-    return Mangum(make_app(int(os.environ["UPSTREAM_PORT"])), lifespan="off")
+            return Mangum(make_app(int(os.environ["UPSTREAM_PORT"])), lifespan="off")
+        case "bare_relay":
+            from bench.relays.starlette_httpx import make_app as make_bare_app  # noqa: PLC0415
+
+            return Mangum(make_bare_app(int(os.environ["UPSTREAM_PORT"])), lifespan="off")
+        case _:
+            raise AttributeError(name)

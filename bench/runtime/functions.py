@@ -18,7 +18,7 @@ from bench.runtime.wire import Wire
 from bench.seeding import seed, store_variables
 from prxy.local.runtime_api import RuntimeApi
 
-RUNTIME = (sys.executable, "-m", "prxy_streaming")
+RUNTIME = (str(ROOT / "layers/streaming/bin/stream-wrapper"), sys.executable)
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PATIENCE_S = 30.0
 _SENT = {
@@ -166,7 +166,8 @@ async def chat_environment(place: Place) -> AsyncIterator[tuple[Mapping[str, str
     table = Running(command, port, core=LOAD_CORE, patience_s=_PATIENCE_S)
     try:
         first, *_ = await seed(port)
-        env = environment(place, "app.handler", ROOT / "functions/chat_completions", **store_variables(port))
+        told = {"PRXY_METRICS_NAMESPACE": "bench"}  # as in the cloud
+        env = environment(place, "app.handler", ROOT / "functions/chat_completions", **told, **store_variables(port))
         yield env, first.headers["authorization"]
     finally:
         table.stop()

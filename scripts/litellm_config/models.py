@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Any
 
 from scripts.litellm_config.plan import Group, Plan, leaves, reason, take, taken, taken_number
@@ -62,7 +61,7 @@ def provider_of(model: str) -> tuple[str | None, str]:
     """prxy's provider and the model's name there; None where prxy has no such provider."""
     prefix, slash, rest = model.partition("/")
     if not slash:
-        bare = next((provider for pattern, provider in BY_NAME if fnmatchcase(model, pattern)), None)
+        bare = next((provider for beginning, provider in BY_NAME if model.startswith(beginning)), None)
         return (bare if bare in BARE else None), model
     name = NAMES.get(prefix, prefix)
     if name == "bedrock":
@@ -73,7 +72,7 @@ def provider_of(model: str) -> tuple[str | None, str]:
 
 def leads_to(name: str, target: str) -> bool:
     """Whether a client that asks for that name is answered by that model."""
-    by_name = next((provider for pattern, provider in BY_NAME if fnmatchcase(name, pattern)), None)
+    by_name = next((provider for beginning, provider in BY_NAME if name.startswith(beginning)), None)
     return target in (name, f"{by_name}/{name}")
 
 

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from prxy.canonical.events import PartStart, StreamEvent
 from prxy.canonical.parts import Part, ToolCall, ToolResult
-from prxy.canonical.request import ChatRequest, FreeformTool, FunctionTool, Message, Tool
+from prxy.canonical.request import ChatRequest, FreeformTool, FunctionTool, Message, Tool, calls_of
 from prxy.canonical.stream import EventFilter
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_]+")
@@ -24,17 +24,12 @@ def aliased(request: ChatRequest, allowed: re.Pattern[str] | None) -> tuple[Chat
     """The request with names that `allowed` takes, and how to read the answer; None where every name will do."""
     if allowed is None:
         return request, None
-    offered = [tool.name for tool in request.tools if isinstance(tool, FunctionTool | FreeformTool)]
-    aliases = {name: _alias(name) for name in (*offered, *_called(request)) if not allowed.fullmatch(name)}
+    offered = [tool.name for tool in request.tools if type(tool) is FunctionTool or type(tool) is FreeformTool]
+    called = [call.name for call in calls_of(request.messages)]  # which may be what was never offered
+    aliases = {name: _alias(name) for name in (*offered, *called) if not allowed.fullmatch(name)}
     if not aliases:
         return request, None
     return _renamed(request, aliases), NamesRestored({alias: name for name, alias in aliases.items()})
-
-
-def _called(request: ChatRequest) -> Iterable[str]:
-    """Names in the history: a model may have called what was never offered."""
-    parts = (part for message in request.messages for part in message.parts)
-    return [part.name for part in parts if isinstance(part, ToolCall)]
 
 
 def _alias(name: str) -> str:

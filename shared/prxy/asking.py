@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from itertools import count
 
 from msgspec import structs
 
@@ -17,7 +16,7 @@ from prxy.canonical.errors import (
     CostLimitExceeded,
     GatewayError,
     InvalidRequest,
-    KeyMoved,
+    KeyChanged,
     NotFound,
     NotPermitted,
     ProviderConnectionFailed,
@@ -36,7 +35,7 @@ from prxy.providers.errors import error_from_reply
 from prxy.providers.transport import HttpRequest
 from prxy.routing import Target, tongue
 from prxy.store.records import NO_LIMITS, Claim, Limits, Use
-from prxy.upstream import Batch, read_stream, read_whole
+from prxy.upstream import Batch, Source, read_reply
 
 FITTINGS = 3
 """A limit of output is fitted to what a window holds, then to what is left of the budget that has the least, and once
@@ -44,8 +43,8 @@ more, since that one may have less left of its month than of its day.
 """
 
 
-class Asking:
-    """One call on its way through its targets."""
+class Asking(Source):
+    """One call on its way through its targets, and the answer of the one that gave it."""
 
     def __init__(self, call: Call, gateway: Gateway, seconds: float, *, rewrites: bool) -> None:
         """`rewrites`: whether anybody looks at the single events of the answer."""
@@ -58,7 +57,11 @@ class Asking:
         self._clock = asyncio.get_running_loop().time
         self._ends_at = self._clock() + seconds
         self._payments: list[Payment] = []
-        self._turn = 0
+        self._claims = count()
+        """Each has a hold of its own: where one was refused, a mark may keep its hold from landing later."""
+        self._source: Source | None = None
+        self._begun = False
+        """Whether anything of an answer was given: then there is no turning to another target."""
 
     async def begin(self) -> None:
         """Get ready to ask the first target that can be asked.
@@ -74,8 +77,6 @@ class Asking:
             else:
                 self._payments.append(payment)
                 return
-            finally:
-                self._turn += 1
         assert refusal is not None
         raise refusal
 
@@ -100,28 +101,32 @@ class Asking:
         for payment in self._payments:
             await payment.written()
 
-    async def batches(self) -> AsyncGenerator[Batch, None]:
-        """The events of the answer. Raises what went wrong before the first of them, with the target asked last."""
+    async def __anext__(self) -> Batch:
+        """Raises what went wrong before the first batch, with the target asked last."""
         while True:
-            begun = False
             try:
-                async with aclosing(self._ask()) as batches:
-                    async for batch in batches:
-                        stillborn = batch[0] if not begun and batch else None
-                        if isinstance(stillborn, StreamError) and await self._next(stillborn.error):
-                            break
-                        begun = True
-                        yield batch
-                    else:
-                        return
+                if self._source is None:
+                    self._source = await self._ask()
+                batch = await self._source.__anext__()
             except GatewayError as error:
-                if begun or not await self._next(error):
+                if self._begun or not await self._next(error):
                     raise
+                continue
+            stillborn = batch[0] if not self._begun and batch else None
+            if not isinstance(stillborn, StreamError) or not await self._next(stillborn.error):
+                self._begun = True
+                return batch
+
+    async def aclose(self) -> None:
+        source, self._source = self._source, None
+        if source is not None:
+            await source.aclose()
 
     async def _next(self, error: GatewayError) -> bool:
         """Turn to the next target, where there is one and the error may be no other's."""
         if not self._waiting or not _may_go_on(error) or self._left_s() <= 0:
             return False
+        await self.aclose()
         failed, tried = self.payment, Tried(target=self.plan.target.name, error=error)
         if failed.open:
             await failed.settle(None, Ending(error=error))
@@ -138,8 +143,8 @@ class Asking:
     async def _admitted(self, model: str) -> tuple[Plan, Payment]:
         try:
             return await self._fitted(model)
-        except KeyMoved:
-            self.call = await self._gateway.moved(self.call)
+        except KeyChanged:
+            self.call = await self._gateway.renewed(self.call)
             return await self._fitted(model)
 
     async def _fitted(self, model: str) -> tuple[Plan, Payment]:
@@ -151,7 +156,7 @@ class Asking:
         for _ in range(FITTINGS):
             plan = await self._plan(target, means)
             amount = worst_case(plan.card, plan.request, plan.http.body, call.limits)
-            if refusal is not None and means.nano_usd is not None and amount > means.nano_usd:
+            if refusal is not None and means.nano_usd is not None and (amount or 0) > means.nano_usd:
                 break
             try:
                 return plan, await admit(
@@ -179,12 +184,13 @@ class Asking:
         left = max(0, limit - sum(payment.cost_nano or 0 for payment in self._payments))
         return self.call.asked.under(structs.replace(NO_LIMITS, per_request_nano=left))
 
-    def _claim(self, amount_nano: int, asked: Limits) -> Claim:
-        call, turn = self.call, self._turn
+    def _claim(self, amount_nano: int | None, asked: Limits) -> Claim:
+        call, at = self.call, next(self._claims)
         return Claim(
-            request_id=f"{call.id}#{turn}" if turn else call.id,
+            request_id=f"{call.id}#{at}" if at else call.id,
             nonce=secrets.token_hex(8),
-            amount_nano=amount_nano,
+            amount_nano=amount_nano or 0,
+            bounded=amount_nano is not None,
             now=call.now,
             limits=asked,
             shared=call.budgets,
@@ -203,8 +209,8 @@ class Asking:
             calls=0 if self._payments else 1,
         )
 
-    async def _ask(self) -> AsyncGenerator[Batch, None]:
-        """Send the request and give the events of the reply. Raises what went wrong before the reply began."""
+    async def _ask(self) -> Source:
+        """Send the request. Raises what went wrong before the reply began."""
         plan, payment = self.plan, self.payment
         target = plan.target
         try:
@@ -218,24 +224,21 @@ class Asking:
         except (ProviderConnectionFailed, NotPermitted) as error:
             await payment.release(error)
             raise
+        if reply.status < 300:
+            return read_reply(reply, plan.format, joins=not self._rewrites)
         try:
-            if reply.status >= 300:
-                refusal = await error_from_reply(reply, target.provider.row.name, plan.format, target.credential)
-                await payment.release(refusal)
-                raise refusal
-            streamed = plan.format.framing.media_type in reply.headers.get("content-type", "").lower()
-            joins = plan.passes_frames and not self._rewrites
-            source = read_stream(reply, plan.format, joins=joins) if streamed else read_whole(reply, plan.format)
-            async for batch in source:
-                yield batch
+            refusal = await error_from_reply(reply, target.provider.row.name, plan.format, target.credential)
+            await payment.release(refusal)
+            raise refusal
         finally:
             await reply.aclose()
 
     def _in_its_share(self, http: HttpRequest) -> HttpRequest:
         """One that keeps silent leaves the same time to each of those that wait."""
         share_s = self._left_s() / (1 + len(self._waiting))
-        deadlines = structs.replace(http.deadlines, first_byte_s=min(http.deadlines.first_byte_s, share_s))
-        return structs.replace(http, deadlines=deadlines)
+        if share_s >= http.deadlines.first_byte_s:
+            return http
+        return structs.replace(http, deadlines=structs.replace(http.deadlines, first_byte_s=share_s))
 
 
 def _may_go_on(error: GatewayError) -> bool:

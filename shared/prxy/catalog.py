@@ -9,15 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from functools import cached_property
-from pathlib import Path
+from os import PathLike
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from prxy.canonical.parts import Json
+from prxy.globs import matches
 
 _SNAPSHOT = re.compile(
     r"(?:-latest|[-@]\d{8}|-\d{4}-\d{2}-\d{2}|@(?:latest|default)|-v\d+(?::\d+)?(?::\w+)?|:\d+|-\d{3}"
@@ -38,7 +38,7 @@ class Thinking(StrEnum):
     """Told as an effort or level."""
 
 
-class Rates(Struct, frozen=True, array_like=True):
+class Rates(Struct, frozen=True, array_like=True, dict=True):
     """Pico-USD (10^-12) per token, for prompts of more than `above_tokens`. One million is $1 per million tokens."""
 
     above_tokens: int
@@ -55,6 +55,17 @@ class Rates(Struct, frozen=True, array_like=True):
     image_output: int | None = None
     cached_audio: int | None = None
     reasoning: int | None = None
+
+    @cached_property
+    def dearest_input(self) -> int:
+        """Of the kinds of tokens that are read, but for those that are kept for an hour."""
+        media = (self.audio_input, self.cached_audio, self.image_input)
+        return max(self.input, self.cached_input, self.cache_write, *[price or 0 for price in media])
+
+    @cached_property
+    def dearest_output(self) -> int:
+        kinds = (self.audio_output, self.image_output, self.reasoning)
+        return max(self.output, *[price or 0 for price in kinds])
 
 
 class Prices(Struct, frozen=True, kw_only=True):
@@ -130,19 +141,20 @@ KEPT = 2_000
 """Cards remembered by one process; names with any date are many."""
 
 _NOTHING = Offer(models={}, aliases={})
-_PATH = Path(__file__).with_name("catalog.json")
+_FILE = __file__.removesuffix("py") + "json"
 
 
 class Catalog:
-    def __init__(self, path: Path = _PATH) -> None:
-        self._path = path
+    def __init__(self, file: str | PathLike[str] = _FILE) -> None:
+        self._file = file
         self._offers: dict[str, Offer] = {}
         self._cards: dict[tuple[str, str], ModelCard] = {}
         self._lists: dict[str, tuple[ModelCard, ...]] = {}
 
     @cached_property
     def _sheet(self) -> Sheet:
-        return msgspec.json.decode(self._path.read_bytes(), type=Sheet)
+        with open(self._file, "rb") as file:  # noqa: PTH123  # pathlib is a hundredth of a cold start
+            return msgspec.json.decode(file.read(), type=Sheet)
 
     def find(self, provider: str, model: str) -> ModelCard | None:
         """The card of a model on the provider's price list, under the name that the list has for it."""
@@ -198,7 +210,7 @@ class Catalog:
         name = _VENDOR.sub("", _REGION.sub("", name.removeprefix("global.").removeprefix("regional.")))
         for family in self._sheet.families:
             patterns: Sequence[str] = family["match"]
-            if any(fnmatchcase(name, pattern) for pattern in patterns):
+            if any(matches(name, pattern) for pattern in patterns):
                 return {field: value for field, value in family.items() if field != "match"}
         return {}
 

@@ -14,6 +14,7 @@ from prxy.store.ports import (
     KeyAdministration,
     Keys,
     ProviderKeyAdministration,
+    Reconciliation,
     Standings,
     UseReports,
 )
@@ -29,6 +30,7 @@ class ControlPlane(Struct, frozen=True, kw_only=True):
     """Of keys."""
     budget_standings: Standings
     usage: UseReports
+    reconciliation: Reconciliation
     providers: Collection[str]
     """Names of those that keys can be stored for."""
     provider_keys: ProviderKeyAdministration | None

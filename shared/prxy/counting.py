@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from prxy.canonical.errors import KeyMoved, ProviderError
+from prxy.canonical.errors import KeyChanged, ProviderError
 from prxy.canonical.loss import Loss
 from prxy.canonical.parts import Inline, Wire
 from prxy.canonical.request import ChatRequest
@@ -46,7 +45,7 @@ class Counted(Struct, frozen=True, kw_only=True):
     """What admitted the call to its provider. None: the count is an estimate, and no provider was asked."""
 
 
-class _Counter(NamedTuple):
+class _Counter(Struct, frozen=True):
     speaks: Speaks
     """The wire, turned from answering to counting."""
     parse_count: Callable[[Wire], int]
@@ -75,7 +74,7 @@ def _counter(speaks: Sequence[Speaks], client_format: str) -> _Counter | None:
             replace(
                 each,
                 path=each.count_path,
-                format=replace(each.format, render_request=counting.render_request),
+                render_request=counting.render_request,
                 whole_up_to_tokens=None,
             ),
             counting.parse_count,
@@ -83,7 +82,7 @@ def _counter(speaks: Sequence[Speaks], client_format: str) -> _Counter | None:
         for each in speaks
         if each.count_path is not None and (counting := each.format.counting) is not None
     ]
-    own = (each for each in found if each.speaks.format.name == client_format)
+    own = (each for each in found if each.speaks.wire == client_format)
     return next(own, found[0] if found else None)
 
 
@@ -107,8 +106,8 @@ async def _admitted(call: Call, plan: Plan, counter: _Counter, gateway: Gateway)
     """Ask the provider under a hold of nothing: a count is free, but not for revoked keys nor beyond a rate."""
     try:
         payment = await _payment(call, plan, gateway)
-    except KeyMoved:
-        call = await gateway.moved(call)
+    except KeyChanged:
+        call = await gateway.renewed(call)
         payment = await _payment(call, plan, gateway)
     try:
         body = await _ask(call, plan, gateway)

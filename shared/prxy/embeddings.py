@@ -50,7 +50,6 @@ class Answer(Struct, frozen=True):
     usage: Used | None = None
 
 
-_answers = msgspec.json.Decoder(Answer)
 _encoder = msgspec.json.Encoder()
 
 
@@ -120,7 +119,7 @@ def _question(text: str, model: str, path: str) -> Question[Answer]:
         model=model,
         path=path,
         body=lambda name: _encoder.encode({"model": name, "input": text}),
-        decode=_answers.decode,
+        decode=lambda body: msgspec.json.decode(body, type=Answer),
         usage=_metered,
         patience_s=PATIENCE_S,
     )

@@ -9,7 +9,7 @@ Streamed, buffered, cached and failed calls all pass here: a buffered answer is 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 
 from prxy.asking import Asking
 from prxy.canonical.errors import GatewayError
@@ -22,7 +22,7 @@ from prxy.pipeline.base import Call, Outcome, Step
 from prxy.pipeline.runner import Run
 from prxy.reply import Reply, Saved
 from prxy.routing import locate
-from prxy.upstream import Batch
+from prxy.upstream import Batch, Source
 
 
 async def exchange(call: Call, steps: Sequence[Step], gateway: Gateway, deadline_s: float) -> Reply:
@@ -38,7 +38,7 @@ async def exchange(call: Call, steps: Sequence[Step], gateway: Gateway, deadline
         if attempt.replayed is None:
             reply = await _begun(call, run, gateway, deadline_s)
         else:
-            reply = Reply(call, gateway.pipelines.run(()), gateway, _replay(attempt.replayed))
+            reply = Reply(call, gateway.pipelines.run(()), gateway, _Replay(attempt.replayed))
         reply.attempt = attempt
         return reply
 
@@ -48,7 +48,7 @@ async def _begun(call: Call, run: Run, gateway: Gateway, deadline_s: float) -> R
     try:
         answer = await run.before(call)
         if isinstance(answer, ChatResponse):
-            reply = Reply(call, run, gateway, _replay(answer))
+            reply = Reply(call, run, gateway, _Replay(answer))
             reply.spared, reply.saved = _spared(call, answer, gateway)
             return reply
         return await _admitted(answer, run, gateway, deadline_s)
@@ -67,12 +67,23 @@ def _spared(call: Call, answer: ChatResponse, gateway: Gateway) -> tuple[str, Sa
     return spared, Saved(usage.input_tokens + usage.output_tokens, cost_nano(card, usage))
 
 
-async def _replay(answer: ChatResponse) -> AsyncGenerator[Batch, None]:
-    yield tuple(unfold(answer))
+class _Replay(Source):
+    """An answer that is there already, in one batch."""
+
+    def __init__(self, answer: ChatResponse) -> None:
+        self._left = [tuple(unfold(answer))]
+
+    async def __anext__(self) -> Batch:
+        if not self._left:
+            raise StopAsyncIteration
+        return self._left.pop()
+
+    async def aclose(self) -> None:
+        self._left.clear()
 
 
 async def _admitted(call: Call, run: Run, gateway: Gateway, seconds: float) -> Reply:
     """A call that goes to a provider, planned and paid for."""
     asking = Asking(call, gateway, seconds, rewrites=run.rewrites)
     await asking.begin()
-    return Reply(call, run, gateway, asking.batches(), asking)
+    return Reply(call, run, gateway, asking)

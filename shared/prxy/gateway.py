@@ -40,12 +40,15 @@ class Gateway(Struct, frozen=True, kw_only=True):
     clock: Callable[[], float]
     """Epoch seconds."""
 
-    async def moved(self, call: Call) -> Call:
-        """The call under the project that its key belongs to by now. Raises NotAuthenticated and StoreUnavailable."""
+    async def renewed(self, call: Call) -> Call:
+        """The call under the limits, the project and the budgets of its key as they stand by now.
+
+        Raises NotAuthenticated and StoreUnavailable.
+        """
         stored = await self.keys.find(call.key.id)
         if stored is None:
             raise NotAuthenticated
-        key = structs.replace(call.key, project=stored.project)
+        key = structs.replace(call.key, project=stored.project, limits=stored.limits)
         return structs.replace(call, key=key, budgets=await self.budgets.of(key))
 
     def way_out(self, provider: ConfiguredProvider, egress: Sequence[str] | None) -> Transport:

@@ -79,8 +79,9 @@ class HitJournal(Journal):
         self._waiting = []
 
     def _bound(self) -> None:
-        self._beyond = self._beyond.with_(self._waiting[self._most :])
-        del self._waiting[self._most :]
+        if len(self._waiting) > self._most:
+            self._beyond = self._beyond.with_(self._waiting[self._most :])
+            del self._waiting[self._most :]
 
     def _see_to_it(self) -> None:
         """A timer of a loop that ended never rings, so each hit looks whether the time has come."""

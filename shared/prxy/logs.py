@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import islice
 
 import msgspec
 
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-"""What every record has; the rest came in `extra`."""
+_STANDARD = len(vars(logging.makeLogRecord({})))
+"""What every record has, and first; the rest came in `extra`."""
+_WRITTEN_BY_OTHERS = ("message", "asctime")
+"""Notes of another formatter that had the record before."""
 
 
 class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        told = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        told = dict(islice(vars(record).items(), _STANDARD, None))
+        for name in _WRITTEN_BY_OTHERS:
+            told.pop(name, None)
         line = {
             "timestamp": _rfc3339(record.created),
             "level": record.levelname.lower(),
@@ -25,7 +31,13 @@ class JsonLines(logging.Formatter):
 
 def _rfc3339(created: float) -> str:
     """Lambda reads the level of a line only where it has such a time: without one it takes every line for INFO."""
-    return datetime.fromtimestamp(created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    second = int(created)
+    return f"{_to_the_second(second)}.{int((created - second) * 1000):03d}Z"
+
+
+@lru_cache(maxsize=1)
+def _to_the_second(epoch_s: int) -> str:
+    return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def log_as_json(level: int = logging.INFO) -> None:

@@ -28,7 +28,6 @@ class Answer(Struct, frozen=True):
     results: list[Judged]
 
 
-_answers = msgspec.json.Decoder(Answer)
 _encoder = msgspec.json.Encoder()
 
 
@@ -63,7 +62,7 @@ def _question(texts: Sequence[str], model: str, path: str) -> Question[Answer]:
         model=model,
         path=path,
         body=lambda name: _encoder.encode({"model": name, "input": list(texts)}),
-        decode=_answers.decode,
+        decode=lambda body: msgspec.json.decode(body, type=Answer),
         usage=lambda answer: Usage(),
         patience_s=PATIENCE_S,
         free=True,

@@ -28,12 +28,12 @@ class Means(NamedTuple):
 async def make_plan(call: Call, target: Target, speaks: Speaks, gateway: Gateway, means: Means) -> Plan:
     """The request as the target understands it, not yet signed. Raises GatewayError for what it cannot be told."""
     card = gateway.catalog.card(target.provider.row.name, target.model)
-    asked = structs.replace(call.request, model=target.model)
-    adapted = adapt(asked, card, speaks.format.name, speaks.format.tool_names)
+    asked, wire = structs.replace(call.request, model=target.model), speaks.format
+    adapted = adapt(asked, card, wire.name, wire.tool_names)
     request = _streamed_if_long(affordable(adapted.request, card, means.nano_usd), speaks)
-    if speaks.signs and request.format != speaks.format.name:
+    if speaks.signs and request.format != wire.name:
         request = await recall(request, call.key.tenant, gateway.memory)
-    rendered = speaks.format.render_request(request)
+    rendered = wire.render_request(request)
     http = build_request(
         target.provider,
         speaks,
@@ -47,7 +47,7 @@ async def make_plan(call: Call, target: Target, speaks: Speaks, gateway: Gateway
     return Plan(
         target=target,
         card=card,
-        format=speaks.format,
+        format=wire,
         request=request,
         losses=adapted.losses + rendered.losses,
         filter=adapted.filter,

@@ -14,7 +14,7 @@ from msgspec import structs
 
 from prxy.canonical.errors import StoreUnavailable
 from prxy.canonical.parts import Part, Reasoning, Text, ToolCall
-from prxy.canonical.request import ChatRequest, Message, Role
+from prxy.canonical.request import ChatRequest, Message, Role, calls_of
 from prxy.canonical.response import ChatResponse
 from prxy.canonical.stream import signature_of
 from prxy.store.ports import ReasoningMemory
@@ -24,6 +24,8 @@ _log = logging.getLogger(__name__)
 
 async def recall(request: ChatRequest, tenant: str, memory: ReasoningMemory) -> ChatRequest:
     """The request with the remembered parts at their places. A store that does not answer leaves it as it came."""
+    if not calls_of(request.messages):
+        return request
     ids = [call.id for message in request.messages for call in _unsigned_calls(message)]
     if not ids:
         return request

@@ -7,22 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from typing import NamedTuple
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from prxy.asking import Asking
 from prxy.canonical.errors import GatewayError, ProviderError, ProviderStreamInterrupted
-from prxy.canonical.events import (
-    PartDelta,
-    PartEnd,
-    PartStart,
-    StreamEnd,
-    StreamError,
-    StreamEvent,
-    StreamStart,
-    Verbatim,
-)
+from prxy.canonical.events import StreamEnd, StreamError, StreamEvent, StreamStart
 from prxy.canonical.response import ChatResponse, Usage
 from prxy.canonical.stream import Fold
 from prxy.gateway import Gateway, Plan
@@ -34,15 +24,10 @@ from prxy.pipeline.runner import Run
 from prxy.providers.errors import attributed
 from prxy.recall import remember
 from prxy.routing import locate
-from prxy.upstream import Batch
-
-Source = AsyncGenerator[Batch, None]
-
-_PLAIN = frozenset({PartStart, PartDelta, PartEnd, Verbatim})
-"""Kinds of events that tell of parts, and nothing of the answer as a whole."""
+from prxy.upstream import Batch, Source
 
 
-class Saved(NamedTuple):
+class Saved(Struct, frozen=True):
     """What the provider would have charged for an answer that a module gave."""
 
     tokens: int
@@ -53,15 +38,8 @@ class Saved(NamedTuple):
 class Reply:
     """One answer. `batches` may be asked once; the other members are complete when it has ended."""
 
-    def __init__(
-        self,
-        call: Call,
-        run: Run,
-        gateway: Gateway,
-        source: Source,
-        asking: Asking | None = None,
-    ) -> None:
-        self.asking = asking
+    def __init__(self, call: Call, run: Run, gateway: Gateway, source: Source) -> None:
+        self.asking = source if isinstance(source, Asking) else None
         """How its provider is asked, None where none is."""
         self._call = call
         self.cached_by = run.answered_by
@@ -158,8 +136,10 @@ class Reply:
 
     async def _passed(self, batch: Batch) -> Iterable[StreamEvent]:
         """What the filters make of a batch. Where one refuses, or breaks, the answer is read to its end: it is paid."""
-        self._meter_all(batch)
-        emulated = self.plan.filter if self.plan else None
+        if self.asking:
+            self._meter_all(batch)
+        plan = self.plan
+        emulated = plan.filter if plan else None
         events = batch if emulated is None else [out for event in batch for out in emulated.feed(event)]
         try:
             return self._run.filter(events)
@@ -169,33 +149,34 @@ class Reply:
             raise
 
     def _meter_all(self, batch: Batch) -> None:
+        meter = self._meter.add
         for event in batch:
-            self._meter.add(event)
-            self._ended = self._ended or type(event) is StreamEnd
+            meter(event)
+            if type(event) is StreamEnd:
+                self._ended = True
 
     def _observed(self, event: StreamEvent) -> StreamEvent:
         """Note what the event tells of the answer; give it the id, the model and the time that it lacks."""
-        if type(event) in _PLAIN:
-            self._fold.add(event)
-            return event
-        match event:
-            case StreamStart(id=id_, model=model, created_at=created_at):
-                now = int(self._gateway.clock())
-                event = structs.replace(
-                    event, id=id_ or self.call.id, model=model or self._asked, created_at=created_at or now
-                )
-            case StreamError(error=ProviderError() as error) if self.plan:
-                target = self.plan.target
-                event = StreamError(error=attributed(error, target.provider.row.name, target.credential))
-            case _:
-                pass
-        if isinstance(event, StreamError):
-            self.error = event.error
-        else:
-            self._fold.add(event)
-            if isinstance(event, StreamStart):
-                self.model = self._answered = event.model or self.model
+        if type(event) is StreamError:
+            self.error = self._attributed(event.error)
+            return StreamError(error=self.error)
+        if type(event) is StreamStart:
+            event = self._completed(event)
+            self.model = self._answered = event.model
+        self._fold.add(event)
         return event
+
+    def _completed(self, start: StreamStart) -> StreamStart:
+        created_at = start.created_at or int(self._gateway.clock())
+        return structs.replace(
+            start, id=start.id or self.call.id, model=start.model or self._asked, created_at=created_at
+        )
+
+    def _attributed(self, error: GatewayError) -> GatewayError:
+        if self.plan is None or not isinstance(error, ProviderError):
+            return error
+        target = self.plan.target
+        return attributed(error, target.provider.row.name, target.credential)
 
     async def _conclude(self) -> None:
         """Bring everything to its end; the retries of the client come last. Runs once, on every way out."""

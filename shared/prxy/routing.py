@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -13,23 +14,23 @@ from prxy.providers.base import ConfiguredProvider, Speaks
 from prxy.store.records import ProviderKey
 
 BY_NAME: tuple[tuple[str, str], ...] = (
-    ("claude-*", "anthropic"),
-    ("gpt-*", "openai"),
-    ("o1*", "openai"),
-    ("o3*", "openai"),
-    ("o4*", "openai"),
-    ("chatgpt-*", "openai"),
-    ("gemini-*", "google"),
-    ("gemma-*", "google"),
-    ("anthropic.*", "bedrock"),
-    ("amazon.*", "bedrock"),
-    ("meta.*", "bedrock"),
-    ("us.*", "bedrock"),
-    ("eu.*", "bedrock"),
-    ("apac.*", "bedrock"),
-    ("global.*", "bedrock"),
+    ("claude-", "anthropic"),
+    ("gpt-", "openai"),
+    ("o1", "openai"),
+    ("o3", "openai"),
+    ("o4", "openai"),
+    ("chatgpt-", "openai"),
+    ("gemini-", "google"),
+    ("gemma-", "google"),
+    ("anthropic.", "bedrock"),
+    ("amazon.", "bedrock"),
+    ("meta.", "bedrock"),
+    ("us.", "bedrock"),
+    ("eu.", "bedrock"),
+    ("apac.", "bedrock"),
+    ("global.", "bedrock"),
 )
-"""Pattern of a bare model name -> provider; the first match holds."""
+"""Beginning of a bare model name -> provider; the first that fits holds."""
 
 
 class Target(Struct, frozen=True, kw_only=True):
@@ -104,14 +105,15 @@ def _names(model: str, providers: Mapping[str, ConfiguredProvider]) -> set[str]:
     return {model} if provider is None else {model, f"{provider}/{model}"}
 
 
+@lru_cache(maxsize=256)
 def _by_name(model: str) -> str | None:
-    return next((provider for pattern, provider in BY_NAME if fnmatchcase(model, pattern)), None)
+    return next((provider for beginning, provider in BY_NAME if model.startswith(beginning)), None)
 
 
 def tongue(speaks: Sequence[Speaks], client_format: str, card: ModelCard) -> Speaks:
     """The provider's wire for a call: the client's own where it is spoken, else the provider's first."""
     able = [each for each in speaks if not (each.partial and card.responses_only)]
-    return next((each for each in able if each.format.name == client_format), able[0])
+    return next((each for each in able if each.wire == client_format), able[0])
 
 
 def not_allowed(model: str) -> NotPermitted:

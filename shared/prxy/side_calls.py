@@ -135,6 +135,7 @@ def _claim(question: Question[Answer], call: Call, most: int | None) -> Claim:
         request_id=f"{call.id}#{question.purpose}",
         nonce=secrets.token_hex(8),
         amount_nano=most or 0,
+        bounded=most is not None,
         now=call.now,
         limits=call.asked,
         shared=call.budgets,

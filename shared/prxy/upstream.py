@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from typing import Protocol
 
 import msgspec
 
@@ -21,29 +22,56 @@ DRAIN_S = 0.1
 """How long a provider may take to close an answer that has told its end."""
 
 
-async def read_stream(reply: HttpReply, format_: Format, *, joins: bool = False) -> AsyncGenerator[Batch, None]:
-    """The events of a streamed reply, ending in exactly one StreamEnd or StreamError.
+class Source(Protocol):
+    """Where the batches of an answer come from. An iterator and no generator, of which the event loop keeps a list."""
+
+    def __aiter__(self) -> Source:
+        return self
+
+    async def __anext__(self) -> Batch: ...
+
+    async def aclose(self) -> None:
+        """Give back what it reads from; nothing comes behind this."""
+
+
+def read_reply(reply: HttpReply, format_: Format, *, joins: bool = False) -> Source:
+    """The events of a reply, ending in exactly one StreamEnd or StreamError.
 
     `joins`: what one read adds to a part is told as one delta, with all its frames behind it.
-
-    What the provider sends right after the terminal event is read and dropped, so that the connection serves again.
     """
-    decoding = _Decoding(format_, joins=joins)
-    chunks = reply.chunks()
-    try:
-        async for chunk in chunks:
-            batch = decoding.feed(chunk)
+    streamed = format_.framing.media_type in reply.headers.get("content-type", "").lower()
+    return StreamedReply(reply, format_, joins=joins) if streamed else WholeReply(reply, format_)
+
+
+class StreamedReply(Source):
+    """What the provider sends right after the terminal event is read and dropped: the connection serves again."""
+
+    def __init__(self, reply: HttpReply, format_: Format, *, joins: bool = False) -> None:
+        self._reply, self._chunks = reply, reply.chunks()
+        self._decoding = _Decoding(format_, joins=joins)
+        self._told = False
+
+    async def __anext__(self) -> Batch:
+        decoding = self._decoding
+        while not self._told:
+            batch = await self._next()
+            self._told = decoding.ended
             if batch:
-                yield batch
-            if decoding.ended:
-                break
-        else:
-            yield decoding.finish()
-    except ProviderError as error:
-        yield [*decoding.told(), StreamError(error=error)]
-        return
-    if not decoding.broken:
-        await _drain(chunks)
+                return batch
+        if not decoding.broken:
+            await _drain(self._chunks)
+        raise StopAsyncIteration
+
+    async def _next(self) -> Batch:
+        try:
+            return self._decoding.feed(await self._chunks.__anext__())
+        except StopAsyncIteration:
+            return self._decoding.finish()
+        except ProviderError as error:
+            return self._decoding.break_off(error)
+
+    async def aclose(self) -> None:
+        await self._reply.aclose()
 
 
 async def _drain(chunks: AsyncIterator[bytes]) -> None:
@@ -54,6 +82,30 @@ async def _drain(chunks: AsyncIterator[bytes]) -> None:
                 pass
     except (TimeoutError, ProviderError):
         return
+
+
+class WholeReply(Source):
+    """One JSON body, in one batch."""
+
+    def __init__(self, reply: HttpReply, format_: Format) -> None:
+        self._reply, self._format = reply, format_
+        self._told = False
+
+    async def __anext__(self) -> Batch:
+        if self._told:
+            raise StopAsyncIteration
+        self._told = True
+        format_ = self._format
+        try:
+            body = await self._reply.read()
+            events: list[StreamEvent] = [*unfold(format_.parse_response(decode_object(body)))]
+        except GatewayError as error:
+            return (StreamError(error=error),)
+        events.insert(-1, Verbatim(format=format_.name, value=body))
+        return events
+
+    async def aclose(self) -> None:
+        await self._reply.aclose()
 
 
 class _Decoding:
@@ -122,7 +174,12 @@ class _Decoding:
                 self.ended = True
         events.append(Verbatim(format=self._name, value=(frame,)))
 
-    def told(self) -> list[StreamEvent]:
+    def break_off(self, error: ProviderError) -> list[StreamEvent]:
+        """Nothing more will come, for a reason that is no fault of what came."""
+        self.ended = self.broken = True
+        return [*self._told(), StreamError(error=error)]
+
+    def _told(self) -> list[StreamEvent]:
         """What a stream that broke had told of its end: what it is billed by may be among it."""
         told: list[StreamEvent] = []
         with suppress(GatewayError):  # the one that broke the stream is told already
@@ -130,20 +187,11 @@ class _Decoding:
         return told
 
     def _fail(self, events: list[StreamEvent], error: GatewayError) -> None:
+        """Of what stands behind the end nobody hears, but the connection is of no more use."""
+        self.broken = True
         if not self.ended:
-            events.extend(self.told())
-        self.ended = self.broken = True
-        events.append(StreamError(error=error))
-
-
-async def read_whole(reply: HttpReply, format_: Format) -> AsyncGenerator[Batch, None]:
-    """The events of a reply that came as one JSON body, in one batch."""
-    try:
-        body = await reply.read()
-        events: list[StreamEvent] = [*unfold(format_.parse_response(decode_object(body)))]
-        yield [*events[:-1], Verbatim(format=format_.name, value=body), events[-1]]
-    except GatewayError as error:
-        yield [StreamError(error=error)]
+            self.ended = True
+            events += [*self._told(), StreamError(error=error)]
 
 
 def decode_object(body: bytes) -> dict[str, object]:

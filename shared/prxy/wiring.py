@@ -41,7 +41,7 @@ from prxy.providers.compatible import EMBEDDINGS, compatible_row
 from prxy.providers.lean import LeanTransport
 from prxy.providers.transport import Transport
 from prxy.settings import ConfigurationError, Settings, from_environment
-from prxy.side_calls import SideCalls, TransportOf
+from prxy.side_calls import SideCalls
 from prxy.store.accounts import DynamoBudgets, DynamoKeys
 from prxy.store.audit import DynamoAuditTrail
 from prxy.store.breakers import DynamoBreakers
@@ -55,6 +55,7 @@ from prxy.store.ledger import DynamoLedger
 from prxy.store.ports import KeyCipher, VectorStore
 from prxy.store.provider_keys import provider_keys_over
 from prxy.store.reasoning import DynamoReasoningMemory
+from prxy.store.reconciling import DynamoReconciliation
 from prxy.store.s3_vectors import Bucket, S3Vectors
 from prxy.store.schema import budget_at
 from prxy.store.sharing import SharedLedger
@@ -104,7 +105,7 @@ def wire(
         catalog=Catalog(),
         ledger=stores.ledger,
         provider_keys=stores.provider_keys,
-        transport_of=_transport_of(to_providers),
+        transport_of=lambda provider: provider.row.transport or to_providers,
         deadlines=settings.deadlines,
     )
     ports = _ports(settings, table, side_calls, _vectors(settings, table, to_store, credentials))
@@ -141,10 +142,6 @@ def _table(
     credentials = FixedCredentials(embedded) if embedded else required(operator)
     address = Address(region=settings.aws.region, endpoint=settings.aws.dynamodb_url)
     return make_table(settings.table, transport, address, credentials, patience=settings.store_timeout_s)
-
-
-def _transport_of(to_providers: Transport) -> TransportOf:
-    return lambda provider: provider.row.transport or to_providers
 
 
 def _vectors(
@@ -185,7 +182,8 @@ class _Stores:
         self.key_administration = DynamoKeyAdministration(table, remember=self.keys.remember)
         self.budget_administration = DynamoBudgetAdministration(table)
         self.memory, self.idempotency = DynamoReasoningMemory(table), DynamoIdempotency(table)
-        self.usage, self.audit = DynamoUsage(table), DynamoAuditTrail(table)
+        self.audit, self.usage = DynamoAuditTrail(table), DynamoUsage(table)
+        self.reconciliation = DynamoReconciliation(table)
         self.provider_keys, self.provider_key_administration = provider_keys_over(table, cipher)
 
 
@@ -199,6 +197,7 @@ def _control(settings: Settings, stores: _Stores, pipelines: Pipelines, provider
         standings=stores.of_keys,
         budget_standings=stores.of_budgets,
         usage=stores.usage,
+        reconciliation=stores.reconciliation,
         providers=providers,
         provider_keys=stores.provider_key_administration,
         default_per_day_usd=settings.default_per_day_usd,

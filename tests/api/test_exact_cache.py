@@ -146,6 +146,52 @@ def test_options_say_what_must_be_equal(
     assert ("x-prxy-cache" in reply.headers) is hits
 
 
+def test_an_answer_stays_with_the_provider_key_that_paid_for_it(gateway: Running, upstream: Upstream) -> None:
+    question, one, two = ask(), put(upstream, answered(whole("one"))), put(upstream, answered(whole("two")))
+
+    replies = [gateway.chat(question, x_provider_key=key, x_prxy_pipe="exact-cache") for key in (one, two, one, two)]
+
+    assert [text_of(reply) for reply in replies] == ["one", "two", "one", "two"]
+    assert ["x-prxy-cache" in reply.headers for reply in replies] == [False, False, True, True]
+
+
+def test_an_answer_that_passed_no_guard_is_not_given_where_there_is_one(gateway: Running, upstream: Upstream) -> None:
+    question, key = ask(), put(upstream, answered(whole("Ask bob@example.com")))
+    guarded = json.dumps(["exact-cache", {"guardrails": {"pii_redact": True}}])
+
+    plain = [gateway.chat(question, x_provider_key=key, x_prxy_pipe="exact-cache") for _ in range(2)]
+    replies = [gateway.chat(question, x_provider_key=key, x_prxy_pipe=guarded) for _ in range(2)]
+
+    assert [text_of(reply) for reply in plain] == ["Ask bob@example.com"] * 2
+    assert [text_of(reply) for reply in replies] == ["Ask [REDACTED_EMAIL]"] * 2
+    assert ["x-prxy-cache" in reply.headers for reply in (*plain, *replies)] == [False, True, False, True]
+
+
+def test_what_only_limits_a_call_makes_no_other_question_of_it(gateway: Running, upstream: Upstream) -> None:
+    question, key = ask(), put(upstream, answered(whole()))
+    limited = json.dumps([{"airgap": {"denyAll": True}}, {"cost-guard": {"perRequest": 1}}, "exact-cache"])
+
+    gateway.chat(question, x_provider_key=key, x_prxy_pipe="exact-cache")
+    reply = gateway.chat(question, x_provider_key=key, x_prxy_pipe=limited)
+
+    assert (text_of(reply), reply.headers["x-prxy-cache"]) == ("Hallo", "exact-cache")
+
+
+@pytest.mark.parametrize("system", ["", "Be kind."])
+def test_how_a_text_is_spelled_makes_no_difference(gateway: Running, upstream: Upstream, system: str) -> None:
+    question, key = ask(), put(upstream, answered(whole()))
+    text = question["messages"][0]["content"]
+    as_list = {**question, "messages": [{"role": "user", "content": [{"type": "text", "text": text}]}]}
+    if system:
+        question["messages"] = [{"role": "system", "content": system}, *question["messages"]]
+    pipe = json.dumps([{"exact-cache": {"includeSystem": False}}])
+
+    gateway.chat(question, x_provider_key=key, x_prxy_pipe=pipe)
+    reply = gateway.chat(as_list, x_provider_key=key, x_prxy_pipe=pipe)
+
+    assert reply.headers["x-prxy-cache"] == "exact-cache"
+
+
 @pytest.mark.parametrize(
     ("scope", "tenant", "hits"), [("user", "a", False), ("global", "a", True), ("global", "b", False)]
 )

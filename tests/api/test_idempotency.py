@@ -218,6 +218,19 @@ def test_a_key_stands_for_one_body_and_one_route(gateway: Running, upstream: Ups
     assert len(upstream.asked[key]) == 1
 
 
+def test_a_key_stands_for_one_pipeline(gateway: Running, upstream: Upstream) -> None:
+    key = scripted(upstream, "other-pipe", CHAT)
+    headers = {"x_provider_key": key, "idempotency_key": "other-pipe"}
+    gateway.chat(ASK, **headers, x_prxy_pipe="exact-cache")
+
+    again = gateway.chat(ASK, **headers, x_prxy_pipe="exact-cache")
+    others = [gateway.chat(ASK, **headers), gateway.chat(ASK, **headers, x_prxy_pipe="guardrails,exact-cache")]
+
+    assert again.headers["x-prxy-replayed"] == "true"
+    assert [code(other) for other in others] == [(422, "idempotency_key_reused")] * 2
+    assert len(upstream.asked[key]) == 1
+
+
 @pytest.mark.parametrize("status", [400, 401, 429, 500, 503])
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 def test_what_a_provider_refused_may_be_tried_again(

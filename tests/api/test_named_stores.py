@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -130,6 +130,14 @@ def test_a_gateway_that_begins_anew_counts_nothing_twice_and_misses_nothing(
     assert Decimal(told["totals"]["saved_usd"]) == COST
 
 
+def _usage(team: Team, calls: int) -> dict[str, Any]:
+    """Without that lock moto also shows items that are half written; who meets one asks again, twice at the most."""
+    for _ in range(2):
+        with suppress(AssertionError):
+            return team.usage(calls)
+    return team.usage(calls)
+
+
 def test_the_streams_of_moto_are_read(moto: str, upstream: Upstream, tmp_path: Path) -> None:
     """One call after the other: without the lock of the embedded store, moto loses writes."""
     with serving(variables(moto, upstream, "prxy-moto"), tmp_path / "a") as gateway:
@@ -137,7 +145,7 @@ def test_the_streams_of_moto_are_read(moto: str, upstream: Upstream, tmp_path: P
         fixture = upstream.put("named-moto", GOOD)
         for calls in (1, 2):
             team.chat(fixture, pipe="exact-cache")
-            told = team.usage(calls)
+            told = _usage(team, calls)
 
     assert (told["totals"]["calls"], Decimal(told["totals"]["saved_usd"])) == (2, COST)
     assert ledger_of(told) == {(COST, 0, 0)}

@@ -13,6 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from tests.api.conftest import Running, provider_variables, start_gateway
 from tests.api.test_openapi import METHODS
+from tests.api.test_reconcile import Lost
 from tests.api.upstream import Upstream
 from tests.exchanges import ROOT
 
@@ -26,6 +27,8 @@ NEEDS = {
 """What must have been done before a call has anything to speak of."""
 MAKES_A_KEY = "export PRXY_KEY_ID=" + PAGE.partition("export PRXY_KEY_ID=")[2].partition("```")[0]
 RUN_S = 60
+ATTEMPT = "1795348800#0123456789abcdef"
+"""Of the examples. No gateway has it: a call must have been lost before one can be reconciled."""
 
 
 def fetched() -> Any:
@@ -53,8 +56,10 @@ def checked(document: Any, schema: Any, value: Any) -> None:
     Draft202012Validator({**schema, "components": document["components"]}).validate(value)
 
 
-def example_of(gateway: Running, parameter: Any) -> str:
+def example_of(gateway: Running, parameter: Any, lost: Lost | None) -> str:
     """A new key where a key is asked for, for some calls are its end."""
+    if parameter["name"] == "key_id" and lost:
+        return lost.id
     if parameter["name"] == "key_id":
         return str(gateway.admin("POST", "/v1/keys", {"name": "to be called"}).json()["id"])
     return str(parameter.get("example") or parameter["schema"]["examples"][0])
@@ -69,18 +74,22 @@ def body_of(document: Any, operation: Any) -> Any:
     return body
 
 
-def called(gateway: Running, document: Any, method: str, path: str) -> httpx.Response:
+def called(gateway: Running, document: Any, method: str, path: str, lost: Lost | None = None) -> httpx.Response:
     operation = document["paths"][path][method]
-    taken = {
-        each["name"]: example_of(gateway, each) for each in operation.get("parameters", ()) if each["in"] == "path"
-    }
+    inside = [each for each in operation.get("parameters", ()) if each["in"] == "path"]
+    taken = {each["name"]: example_of(gateway, each, lost) for each in inside}
+    body = body_of(document, operation)
     key = gateway.admin_key if operation["security"] == [{"admin": []}] else gateway.api_key
     return gateway.http.request(
         method,
         re.sub(r"\{(\w+)\}", lambda found: taken[found[1]], path),
         headers={"authorization": f"Bearer {key}"},
-        json=body_of(document, operation),
+        json={**body, "attempt": lost.call["attempt"]} if lost else body,
     )
+
+
+def lost_for(gateway: Running, upstream: Upstream, route: str) -> Lost | None:
+    return Lost(gateway, upstream) if route.endswith("/reconcile") else None
 
 
 def test_the_page_has_every_operation(document: Any) -> None:
@@ -91,14 +100,14 @@ def test_the_page_has_every_operation(document: Any) -> None:
 
 @pytest.mark.parametrize(("method", "path"), fetched())
 def test_an_operation_called_with_its_examples_answers_as_its_schema_says(
-    gateway: Running, document: Any, method: str, path: str
+    gateway: Running, upstream: Upstream, document: Any, method: str, path: str
 ) -> None:
     by_id = {each["operationId"]: (verb, at) for at, item in document["paths"].items() for verb, each in item.items()}
     needed = NEEDS.get(document["paths"][path][method]["operationId"])
     if needed:
         assert called(gateway, document, *by_id[needed]).is_success
 
-    reply = called(gateway, document, method, path)
+    reply = called(gateway, document, method, path, lost_for(gateway, upstream, path))
 
     assert reply.is_success, reply.text
     told = document["paths"][path][method]["responses"][str(reply.status_code)]
@@ -128,11 +137,16 @@ def commands() -> list[Any]:
     found = re.findall(r"^### ([A-Z]+ /\S+)$.*?^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     of_route = dict(found)
     before = {route: of_route.get(f"PUT {route.split()[1]}", "") for route in of_route}
-    return [pytest.param(before[route], command, id=route) for route, command in found]
+    return [pytest.param(route, before[route], command, id=route) for route, command in found]
 
 
-@pytest.mark.parametrize(("before", "command"), commands())
-def test_every_command_of_the_page_is_answered(gateway: Running, before: str, command: str) -> None:
+@pytest.mark.parametrize(("route", "before", "command"), commands())
+def test_every_command_of_the_page_is_answered(
+    gateway: Running, upstream: Upstream, route: str, before: str, command: str
+) -> None:
+    lost = lost_for(gateway, upstream, route)
+    if lost:
+        before, command = f"PRXY_KEY_ID={lost.id}", command.replace(ATTEMPT, lost.call["attempt"])
     environ = {
         "PATH": os.environ["PATH"],
         "NO_PROXY": "127.0.0.1",

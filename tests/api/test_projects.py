@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 from msgspec import structs
 from tests.api.conftest import Running
 from tests.api.paid import USD, paid_gateway, until
@@ -23,6 +24,7 @@ from tests.api.test_money import ASK, COST, answer
 from tests.api.test_usage import GOOD
 from tests.api.upstream import Answer, Upstream
 
+from prxy.cli import prxy
 from prxy.local import dynamodb
 from prxy.store import key_text
 from prxy.store.records import ApiKey, Budget, Limits, budget_id
@@ -276,6 +278,20 @@ def test_usage_is_told_by_project_and_of_one_project(gateway: Running, upstream:
     assert [(row["key"], row["calls"]) for row in none["data"]] == [(plain["id"], 1)]
     assert {row["project"]: row["calls"] for row in own["data"]} == {f"{tenant}/app": 2, f"{tenant}/web": 1}
     assert {each["key_id"] for each in own["budgets"]} == {key["id"]}
+
+
+def test_the_command_line_shows_the_usage_of_one_project(gateway: Running, upstream: Upstream, tenant: str) -> None:
+    key, plain = made(gateway, tenant=tenant, project="web"), made(gateway, tenant=tenant)
+    fixture = upstream.put(f"{tenant}-line", GOOD)
+    ask(gateway, key, fixture)
+    ask(gateway, plain, fixture)
+    until_told(gateway, tenant, 2)
+    of_web = ["usage", "--by", "key", "--project", f"{tenant}/web"]
+
+    shown = CliRunner().invoke(prxy, [*of_web, "--url", gateway.url, "--key", gateway.admin_key])
+
+    assert shown.exit_code == 0, shown.output
+    assert [line.split()[:2] for line in shown.output.splitlines()] == [[key["id"], "1"], ["total", "1"]]
 
 
 def test_an_admin_sees_the_budgets_that_a_key_shares(gateway: Running, upstream: Upstream, tenant: str) -> None:

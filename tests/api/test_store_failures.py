@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 
@@ -11,11 +12,11 @@ import httpx
 import pytest
 import pytest_asyncio
 from tests.api.faulty_store import Fault, FaultyStore
-from tests.api.paid import NOTHING, RICH, Books, Paid, paid_gateway, refusal, until
+from tests.api.paid import NOTHING, RICH, Books, Paid, key_id, paid_gateway, refusal, until
 from tests.api.upstream import Upstream
 from tests.api.wires import NATIVE, Wire, both_ways, is_whole, on_native_wires
 
-from prxy.store.records import Limits
+from prxy.store.records import Budget, Limits
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ON_SOME = ((NATIVE[0], False), (NATIVE[1], True))
@@ -155,6 +156,26 @@ async def test_a_reserve_that_is_sent_twice_is_one_hold_and_one_charge(
     assert len(upstream.asked[fixture]) == 1
     assert faulty.writes == ["UpdateItem"] * 3
     assert await books_of.books(key) == Books(spent=wire.cost_nano)
+
+
+async def test_a_call_that_is_fitted_to_a_budget_is_admitted_though_a_reserve_was_sent_twice(
+    paid: Paid, faulty: FaultyStore, books_of: Paid, upstream: Upstream
+) -> None:
+    """What keeps a late copy of the refused reserve from landing keeps nothing from the fitted one."""
+    wire, key = NATIVE[0], await books_of.make_key()
+    budget = Budget(tenant=f"tenant-{key_id(key)}", limits=Limits(per_day_nano=3 * wire.cost_nano))
+    await books_of.planes.control.budgets.create(budget)
+    fixture = upstream.put("fitted-again", wire.answer(wire.billed, stream=False))
+    open_ended = {name: value for name, value in wire.asked.items() if name != "max_tokens"}
+    first = await paid.send("POST", wire.path, key, open_ended, x_provider_key=fixture)
+    faulty.next_writes.append(Fault.LOST)
+
+    second = await paid.send("POST", wire.path, key, open_ended, x_provider_key=fixture)
+
+    assert (faulty.next_writes, second.status_code) == (deque(), 200)
+    caps = [int(reply.headers["x-prxy-max-tokens"]) for reply in (first, second)]
+    assert caps[0] > caps[1] > 0
+    assert await books_of.books(key) == Books(spent=2 * wire.cost_nano)
 
 
 @both_ways

@@ -38,6 +38,7 @@ def test_a_record_says_all_that_is_known_of_its_call(gateway: Running, upstream:
 
     assert [call["request_id"] for call in (first, hit)] == [answer.headers["x-request-id"] for answer in answers]
     assert {name: first[name] for name in first if not name.endswith("_ms")} == {
+        "attempt": first["attempt"],
         "request_id": first["request_id"],
         "admitted_at": first["admitted_at"],
         "key_id": team.id,

@@ -64,7 +64,10 @@ def unknown(words: list[str]) -> str | None:
     for word in words:
         name = word.partition("=")[0]
         if name.startswith("-"):
-            options = {option for each in command.params for option in each.opts} | {"--help", "-h"}
+            options = {option for each in command.params for option in (*each.opts, *each.secondary_opts)} | {
+                "--help",
+                "-h",
+            }
             if name not in options:
                 return f"{command.name} {name}"
         elif isinstance(command, click.Group):

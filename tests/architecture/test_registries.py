@@ -45,7 +45,9 @@ def folder(package: str) -> Path:
 
 
 def registered(package: str) -> set[str]:
-    """Full names of what the registry is made of, directly or through functions and values beside it."""
+    """Full names of what the registry is made of, directly, through functions and values beside it, or as a place of
+    its own package that is imported when it is asked for.
+    """
     tree = ast.parse((folder(package) / "__init__.py").read_bytes())
     imported = {
         alias.asname or alias.name: f"{node.module}.{alias.name}"
@@ -54,7 +56,10 @@ def registered(package: str) -> set[str]:
         for alias in node.names
     }
     defined = {name: node for node in tree.body for name in _defines(node)}
-    return {imported[name] for name in _reached(REGISTRIES[package], defined) if name in imported}
+    named = defined[REGISTRIES[package]]
+    places = (node.value for node in ast.walk(named) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    reached = {imported[name] for name in _reached(REGISTRIES[package], defined) if name in imported}
+    return reached | {f"{package}.{place}" for place in places if "." in place}
 
 
 def _defines(node: ast.stmt) -> list[str]:

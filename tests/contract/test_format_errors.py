@@ -13,7 +13,7 @@ from prxy.canonical.errors import (
     PROVIDER_ERRORS,
     CostLimitExceeded,
     GatewayError,
-    KeyMoved,
+    KeyChanged,
     NotAuthenticated,
     ProviderError,
     ProviderKeyUnavailable,
@@ -29,7 +29,7 @@ def gateway_errors() -> list[GatewayError]:
         NotAuthenticated: NotAuthenticated(),
         StoreUnavailable: StoreUnavailable(),
         ProviderKeyUnavailable: ProviderKeyUnavailable(),
-        KeyMoved: KeyMoved(),
+        KeyChanged: KeyChanged(),
         CostLimitExceeded: CostLimitExceeded(
             "day", limit="5", spent="4.99", estimated="0.02", resets_at="2026-11-23T00:00:00Z"
         ),

@@ -10,7 +10,7 @@ from tests.exchanges import Exchange
 
 from prxy.canonical.stream import Fold
 from prxy.money.meter import Meter
-from prxy.upstream import read_stream, read_whole
+from prxy.upstream import StreamedReply, WholeReply
 
 
 class Reply:
@@ -35,7 +35,7 @@ async def test_a_stream_is_charged_by_the_usage_that_its_client_is_told(exchange
     """I05."""
     meter, gathered = Meter(), Fold()
 
-    async for batch in read_stream(Reply(exchange.stream_bytes or b""), format_of(exchange)):
+    async for batch in StreamedReply(Reply(exchange.stream_bytes or b""), format_of(exchange)):
         for event in batch:
             meter.add(event)
             gathered.add(event)
@@ -48,7 +48,7 @@ async def test_a_whole_answer_is_charged_by_the_usage_that_its_client_is_told(ex
     """I05."""
     meter, gathered = Meter(), Fold()
 
-    async for batch in read_whole(Reply(json.dumps(exchange.response).encode()), format_of(exchange)):
+    async for batch in WholeReply(Reply(json.dumps(exchange.response).encode()), format_of(exchange)):
         for event in batch:
             meter.add(event)
             gathered.add(event)

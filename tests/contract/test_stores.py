@@ -17,12 +17,15 @@ from prxy.canonical.response import ChatResponse, Usage
 from prxy.providers.aws.credentials import FixedCredentials
 from prxy.store import boto, dynamodb
 from prxy.store.attempts import Attempts
+from prxy.store.attributes import render_item
 from prxy.store.dynamodb import Address
 from prxy.store.idempotency import DynamoIdempotency
 from prxy.store.keys import DynamoKeyAdministration
 from prxy.store.ledger import DynamoLedger
-from prxy.store.records import Hold, KeyStatus, Limits, Once
-from prxy.store.schema import TABLE, mapping
+from prxy.store.ports import Reconciled
+from prxy.store.reconciling import DynamoReconciliation
+from prxy.store.records import Attempted, Hold, KeyStatus, Limits, Once, Use
+from prxy.store.schema import TABLE, api_key_at, mapping
 from prxy.store.table import (
     Change,
     Condition,
@@ -36,6 +39,7 @@ from prxy.store.table import (
     TransactionCancelled,
     Update,
 )
+from prxy.store.usage import DynamoUsage
 
 KEY = {"pk": "p", "sk": "s"}
 ITEM: Item = {**KEY, "n": 7, "t": "ü🦜", "m": {"a": {"b": [1, "x", True, None]}}, "e": {}}
@@ -232,6 +236,34 @@ async def test_the_ledger_holds_over_every_adapter(table: Table) -> None:
     day, _ = await ledger.standings(key.id, NOON)
     assert (len(holds), sum(isinstance(answer, CostLimitExceeded) for answer in answers)) == (3, 7)
     assert (day.spent_nano, day.held_nano) == (3 * USD // 10, 0)
+
+
+async def test_what_is_unconfirmed_is_reconciled_over_every_adapter(transacting: Table) -> None:
+    """The stream of the table is told by hand: not every server has one."""
+    key = make_key(Limits(per_day_nano=USD, per_month_nano=2 * USD))
+    await DynamoKeyAdministration(transacting).create(key)
+    ledger = DynamoLedger(transacting, reserving=PATIENT, settling=PATIENT)
+    hold = await ledger.reserve(key, make_claim(key, 3 * USD // 10))
+    await ledger.settle(hold, None, Use(request_id="r", provider="openai", model="gpt-4o-mini"))
+    place = api_key_at(key.id)
+    item = await transacting.get_item(place)
+    assert item is not None
+    told = {"Keys": render_item(place), "NewImage": render_item(item)}
+    usage = DynamoUsage(transacting)
+    assert await usage.keep([{"dynamodb": told}]) == []
+
+    attempt, reconciliation = Attempted(at=NOON, nonce=hold.nonce), DynamoReconciliation(transacting)
+    done = await asyncio.gather(
+        *(reconciliation.reconcile(key, attempt, USD // 10, NOON) for _ in range(5)), return_exceptions=True
+    )
+    again = await reconciliation.reconcile(key, attempt, USD // 10, NOON)
+
+    day, month = await ledger.standings(key.id, NOON)
+    [summed] = await usage.days(key.id, "20261122", "20261122")
+    assert [list(each.accounts) for each in done if isinstance(each, Reconciled) and each.accounts] == [["key"]]
+    assert (again.accounts, again.given_back_nano) == ((), 0)
+    assert (day.spent_nano, day.unconfirmed_nano) == (month.spent_nano, month.unconfirmed_nano) == (USD // 10, 0)
+    assert (summed.used.cost_nano, summed.used.unconfirmed_nano) == (USD // 10, 0)
 
 
 async def test_one_attempt_runs_over_every_adapter(table: Table) -> None:

@@ -77,7 +77,7 @@ def test_a_client_of_bedrock_access_gateway_changes_two_variables(
 def test_the_names_that_need_no_prefix_are_told() -> None:
     page = (ROOT / BEDROCK).read_text()
 
-    bare = [pattern.removesuffix("*") for pattern, provider in BY_NAME if provider == "bedrock"]
+    bare = [beginning for beginning, provider in BY_NAME if provider == "bedrock"]
 
     assert [name for name in bare if f"`{name}…`" not in page] == []
 

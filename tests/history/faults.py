@@ -158,7 +158,7 @@ def _write(copy: Copy, *, applied: bool) -> Write | None:
     amount: int | None = None
     if ":hold" in values:
         kind, amount = Kind.RESERVE, int(values[":hold"]["M"]["a"]["N"])
-    elif ":nonce" in values:
+    elif ":r" in values:
         kind, amount = Kind.SETTLE, int(values[":back"]["N"]) if ":back" in values else None
     else:
         return None

@@ -39,7 +39,7 @@ async def serving(
     """A Runtime API double with the runtime behind it, which must still be running at the end."""
     async with RuntimeApi() as api:
         named = {"AWS_LAMBDA_RUNTIME_API": api.address, "_HANDLER": "app.handler", **(variables or {})}
-        runtime = asyncio.create_task(serve(Mangum(app, lifespan="off"), Environment.read(named), patience))
+        runtime = asyncio.create_task(serve(Mangum(app, lifespan="off"), Environment(named), patience))
         ended = FunctionFailed("Runtime.ExitError", {"errorMessage": "the runtime has ended"})
         runtime.add_done_callback(lambda _: api.abandon(ended))
         yield api

@@ -45,7 +45,7 @@ def _running(api: ScriptedApi, app: App, concurrency: int = 1) -> asyncio.Task[N
     named = {"AWS_LAMBDA_RUNTIME_API": api.address, "_HANDLER": "app.handler"}
     if concurrency > 1:
         named["AWS_LAMBDA_MAX_CONCURRENCY"] = str(concurrency)
-    return asyncio.create_task(serve(Mangum(app, lifespan="off"), Environment.read(named)))
+    return asyncio.create_task(serve(Mangum(app, lifespan="off"), Environment(named)))
 
 
 @asynccontextmanager

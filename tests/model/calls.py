@@ -75,7 +75,8 @@ class Process(NamedTuple):
     bill: int | None = None
     """None: nothing was asked of the provider, or what it billed is known and needed no more."""
     landed: bool = False
-    """Its reserve was applied, to an active key. Known to the checker alone."""
+    """Its reserve was applied, to an active key, and where that had a limit the claim was bounded. Known to the checker
+    alone."""
 
     @property
     def hold(self) -> Hold:

@@ -14,6 +14,8 @@ from typing import NamedTuple, TypeVar
 V = TypeVar("V")
 
 DAYS = 2
+FREE = 99
+"""No limit at all."""
 
 
 class Setting(NamedTuple):
@@ -83,6 +85,7 @@ class Claim(NamedTuple):
     """What one attempt asks for. `limit` and `version` are the ones it knows, from a cache or an answer."""
 
     amount: int
+    """0: nothing bounds what the provider may bill."""
     nonce: int
     day: int
     version: int
@@ -110,8 +113,8 @@ class Writes:
         self.places = places
 
     def fits(self, claim: Claim) -> bool:
-        """Conditions cannot add: an untouched window would admit any amount."""
-        return claim.amount <= claim.limit
+        """Conditions cannot add: an untouched window would admit any amount. And 0 fits under any limit."""
+        return claim.amount <= claim.limit and (claim.amount > 0 or claim.limit == FREE)
 
     def admits(self, item: Item, hold: Hold | None, claim: Claim) -> bool:
         """The condition of write 1, in the order of `admission.reserve`."""
@@ -208,6 +211,8 @@ class Writes:
             return Verdict.REFUSED
         if item.setting.version != claim.version:
             return Verdict.STALE
+        if not claim.amount and claim.limit != FREE:
+            return Verdict.REFUSED
         if item.counted(claim.day) + claim.amount > claim.limit:
             return Verdict.REFUSED
         return Verdict.CROWDED

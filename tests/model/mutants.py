@@ -8,7 +8,7 @@ from typing import NamedTuple
 from tests.model.calls import At, Scenario, Sends, Steps, View
 from tests.model.item import Claim, Hold, Item, Setting, World, Writes, Written
 from tests.model.protocol import ADMITTED_FIRST, CONFIRMED, COUNTED, COVERED, EXACT, LIMITED, Gateway, ended
-from tests.model.scenarios import CALM, LOWERED_AND_RAISED, ONCE, REVOKED_BY_HAND, SCENARIOS
+from tests.model.scenarios import CALM, FIRST_LIMIT, LOWERED_AND_RAISED, ONCE, REVOKED_BY_HAND, SCENARIOS
 
 
 class CheckThenAct(Gateway):
@@ -159,6 +159,16 @@ class FreshWindow(Gateway):
     writes_of = Trusting
 
 
+class BoundsNothing(Gateway):
+    """Takes the 0 of a claim whose cost has no bound for an amount, and tries again under a limit that it learnt of."""
+
+    class Counting(Writes):
+        def fits(self, claim: Claim) -> bool:
+            return claim.amount <= claim.limit
+
+    writes_of = Counting
+
+
 class SettledToday(Gateway):
     """Corrects the window of the day in which it settles."""
 
@@ -234,6 +244,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "reserve without looking for the hold": Mutant(ReserveWithoutId, CALM_AND_RESENT, EXACT),
     "no tombstone": Mutant(NoTombstone, CALM_AND_RESENT, EXACT),
     "untouched window": Mutant(FreshWindow, SMALL_LIMIT, LIMITED),
+    "0 for a cost without a bound": Mutant(BoundsNothing, Scenario(((0,),), settings=FIRST_LIMIT), ADMITTED_FIRST),
     "window of the settle": Mutant(SettledToday, Scenario(((2,),), midnight=True, sends=ONCE), COUNTED),
     "call without a confirmed reserve": Mutant(CallsWhenUnsure, ONE_LARGE, ADMITTED_FIRST),
     "unsure reserve left alone": Mutant(LeavesUnsure, CALM_AND_RESENT, EXACT),

@@ -28,12 +28,12 @@ from tests.model.calls import (
     Steps,
     View,
 )
-from tests.model.item import DAYS, TOMBSTONE, Claim, Item, Setting, Verdict, World, Writes, added
+from tests.model.item import DAYS, FREE, TOMBSTONE, Claim, Item, Setting, Verdict, World, Writes, added
 
 COUNTED = "I1: a counter is what was settled, forfeited or is held"
 LIMITED = "I2: a counter is within the limit under which the last call was admitted"
 COVERED = "I3: what the provider billed is counted"
-ADMITTED_FIRST = "I4: only a call that was admitted, and that by an active key, reaches the provider"
+ADMITTED_FIRST = "I4: only a call that was admitted by an active key, under a limit with a bound, reaches the provider"
 CONFIRMED = "I5: what is unconfirmed is what was forfeited"
 EXACT = "I6: without crashes the counter is what was billed, and no hold is left"
 INVARIANTS = frozenset((COUNTED, LIMITED, COVERED, ADMITTED_FIRST, CONFIRMED, EXACT))
@@ -223,7 +223,8 @@ class Gateway:
             return view, self._refusal(view, claim)
         setting = world.item.setting
         active = setting.active and (setting.expires is None or setting.expires > claim.day)
-        return View(world, hold, view.process._replace(landed=active)), Answer(True)
+        bounded = claim.amount > 0 or setting.limit == FREE
+        return View(world, hold, view.process._replace(landed=active and bounded)), Answer(True)
 
     def _bills(self, view: View) -> Steps:
         claim, history = view.process.claim, view.world.history

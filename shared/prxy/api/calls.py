@@ -58,6 +58,7 @@ class Door(Struct, frozen=True, kw_only=True):
         body = await read_body(headers, receive)
         request = self.parse_request(parse_object(body), scope.get("path_params", {}))
         _permit_model(request.model, key, gateway)
+        steps = gateway.pipelines.steps(single(scope, "x-prxy-pipe"), key)
         call = Call(
             id=scope["prxy.request_id"],
             now=int(now),
@@ -67,9 +68,9 @@ class Door(Struct, frozen=True, kw_only=True):
             budgets=await gateway.budgets.of(key),
             provider_key=provider_key(headers),
             stored=await gateway.provider_keys.of(key.tenant),
+            shaped_by=gateway.pipelines.shaping(steps),
             once=_once(headers, key, scope["path"], body),
         )
-        steps = gateway.pipelines.steps(single(scope, "x-prxy-pipe"), key)
         return Received(call, steps, self._left_s(scope, now), query)
 
     def _forwarded(self, headers: Mapping[str, str]) -> dict[str, str]:
@@ -94,7 +95,10 @@ class Door(Struct, frozen=True, kw_only=True):
 
 
 def _once(headers: Mapping[str, str], key: ApiKey, path: str, body: bytes) -> Once | None:
-    """The attempt that a request is, None without Idempotency-Key. Raises InvalidRequest (invalid_header)."""
+    """The attempt that a request is, None without Idempotency-Key. Raises InvalidRequest (invalid_header).
+
+    With another body it is another request, and so it is with another pipeline, which may let less pass.
+    """
     word = headers.get("idempotency-key")
     if word is None:
         return None
@@ -104,7 +108,9 @@ def _once(headers: Mapping[str, str], key: ApiKey, path: str, body: bytes) -> On
             code="invalid_header",
             param="Idempotency-Key",
         )
-    fingerprint = hashlib.sha256(path.encode("utf-8", "surrogatepass") + b"\n" + body).hexdigest()
+    pipe = headers.get("x-prxy-pipe")
+    head = path if pipe is None else f"{path}\nx-prxy-pipe: {pipe}"
+    fingerprint = hashlib.sha256(head.encode("utf-8", "surrogatepass") + b"\n" + body).hexdigest()
     return Once(key_id=key.id, word=word, fingerprint=fingerprint, nonce=secrets.token_hex(8))
 
 

@@ -43,7 +43,8 @@ def single(scope: Scope, name: str) -> str | None:
 
 def query_of(scope: Scope) -> dict[str, str]:
     """Parameters of the query; the last of a repeated one wins."""
-    return dict(parse_qsl(scope["query_string"].decode("latin-1")))
+    query = scope["query_string"]
+    return dict(parse_qsl(query.decode("latin-1"))) if query else {}
 
 
 def require(scope: Scope, *methods: str) -> None:

@@ -114,8 +114,8 @@ class _Stream:
                 return
 
     def _encoded(self, events: Iterable[StreamEvent]) -> bytes:
-        feed, encode = self._encoder.feed, self._client.writer.encode
-        return b"".join([encode(frame) for event in events for frame in feed(event)])
+        feed = self._encoder.feed
+        return self._client.writer.encode([frame for event in events for frame in feed(event)])
 
     def _receipt(self) -> str:
         reply = self._reply

@@ -6,6 +6,7 @@ The decoder is fast and strict about syntax; what it lets pass (duplicate keys, 
 from __future__ import annotations
 
 import json
+from typing import NamedTuple, NoReturn
 
 import msgspec
 
@@ -14,14 +15,7 @@ from prxy.canonical.parts import Json, Wire
 
 MAX_DEPTH = 64
 MAX_NODES = 200_000
-_DIGITS_AS_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
-_EVERY = 6
-_LONG_INTEGER = b"0" * (19 // _EVERY)
-"""What every sixth byte of 19 digits, each taken for 0, has at least: shorter integers fit into 64 bits."""
-_NO_MARKS = bytes(set(range(256)) - set(b'{}[]:,"'))
-_AS_LISTS = bytes.maketrans(b"{}", b"[]")
 _decoder = msgspec.json.Decoder()
-_encoder = msgspec.json.Encoder()
 
 
 def parse_object(body: bytes) -> Wire:
@@ -33,12 +27,11 @@ def parse_object(body: bytes) -> Wire:
     value = _decode(body)
     if not isinstance(value, dict):
         raise _refusal("invalid_type", "The body must be a JSON object.")
-    outline = _outline(body)
-    _bound(outline)
-    if outline.count(b":") != _outline(_encoder.encode(value)).count(b":"):
+    shape = _shape_of(value)
+    if shape.strings != _strings_in(body):
         _refuse_duplicate(body)
-    if _LONG_INTEGER in body[::_EVERY].translate(_DIGITS_AS_ZERO):
-        _refuse_huge_integers(value)
+    if shape.is_huge:
+        raise _refusal("number_out_of_range", "The body holds an integer of more than 64 bits.")
     return value
 
 
@@ -46,7 +39,7 @@ def _decode(body: bytes) -> Json:
     try:
         return _decoder.decode(body)
     except RecursionError as error:
-        raise _refusal("json_too_deep", f"The body is nested deeper than {MAX_DEPTH} levels.") from error
+        raise _too_deep() from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _explained(body, str(error)) from error
 
@@ -72,14 +65,6 @@ def _is_utf8(body: bytes) -> bool:
     return b"\x00" not in body
 
 
-def _outline(text: bytes) -> bytes:
-    """Of a valid JSON text what is neither in a string nor a plain value: `{}[]:,`."""
-    if b"\\" in text:
-        text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
-    marks = text.translate(None, _NO_MARKS).replace(b'""', b"")
-    return b"".join(marks.split(b'"')[::2]) if b'"' in marks else marks
-
-
 def _has_lone_surrogate(body: bytes) -> bool:
     """Asked only of bodies that the decoder refused: the standard library reads such escapes without a word."""
     try:
@@ -91,46 +76,83 @@ def _has_lone_surrogate(body: bytes) -> bool:
     return False
 
 
-def _bound(outline: bytes) -> None:
-    """Refuse what is too deep or too many: each pass takes the innermost level away."""
-    if outline.count(b",") + outline.count(b"[") + outline.count(b"{") > MAX_NODES:
+class _Shape(NamedTuple):
+    strings: int
+    """Keys included."""
+    is_huge: bool
+    """Whether an integer needs more than 64 bits."""
+
+
+def _shape_of(root: Json) -> _Shape:
+    """Level by level. Texts, most of what there is, are only counted: they are what is left of all that is held.
+
+    Raises InvalidRequest at the level at which there are too many, or which is too deep. An empty object or list counts
+    as one that holds one.
+    """
+    strings = nodes = depth = 0
+    is_huge = False
+    objects, lists = ([root], []) if type(root) is dict else ([], [root])
+    while objects or lists:
+        keys, items = sum(map(len, objects)), sum(map(len, lists))
+        inner = [each for one in objects for each in one.values() if type(each) is not str]
+        inner += [each for one in lists for each in one if type(each) is not str]
+        strings += 2 * keys + items - len(inner)
+        nodes += keys + items
+        if not (all(objects) and all(lists)):
+            nodes += objects.count({}) + lists.count([])
+        depth += 1
+        _bound(nodes, depth)
+        objects, lists = [], []
+        for each in inner:
+            if type(each) is dict:
+                objects.append(each)
+            elif type(each) is list:
+                lists.append(each)
+            elif type(each) is int and not -(2**63) <= each < 2**64:
+                is_huge = True
+    return _Shape(strings, is_huge)
+
+
+def _bound(nodes: int, depth: int) -> None:
+    if nodes > MAX_NODES:
         raise _refusal("invalid_json", f"The body holds more than {MAX_NODES} values.")
-    brackets = outline.translate(_AS_LISTS, b",:")
-    for _ in range(MAX_DEPTH):
-        brackets = brackets.replace(b"[]", b"")
-        if not brackets:
-            return
-    raise _refusal("json_too_deep", f"The body is nested deeper than {MAX_DEPTH} levels.")
+    if depth > MAX_DEPTH:
+        raise _too_deep()
 
 
-def _refuse_huge_integers(root: Json) -> None:
-    """Asked only of bodies with a long run of digits, which is most often text."""
-    left: list[Json] = [root]
-    while left:
-        match left.pop():
-            case dict(members):
-                left.extend(members.values())
-            case list(items):
-                left.extend(items)
-            case int(number) if not -(2**63) <= number < 2**64:
-                raise _refusal("number_out_of_range", "The body holds an integer of more than 64 bits.")
+def _strings_in(text: bytes) -> int:
+    """In a valid JSON text, where each stands between two quotes."""
+    if b"\\" in text:
+        text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return (len(text) - len(text.replace(b'"', b""))) // 2  # which leaps from quote to quote, as `count` does not
 
 
-def _refuse_duplicate(body: bytes) -> None:
-    """The slow way, taken only where one is known to be there: which key stands twice."""
+def _refuse_duplicate(body: bytes) -> NoReturn:
+    """The slow way, taken only where a key is known to stand twice: which, in a body that is within its bounds."""
+    twice: list[str] = []
 
-    def unique(pairs: list[tuple[str, Json]]) -> None:
+    def held(pairs: list[tuple[str, Json]]) -> list[Json]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise InvalidRequest(
-                    f"The key '{key[:128]}' stands twice in one object. Send it once.",
-                    code="duplicate_key",
-                    param=key[:128],
-                )
+                twice.append(key)
             seen.add(key)
+        return [value for _, value in pairs]
 
-    json.loads(body, object_pairs_hook=unique)
+    try:
+        whole = json.loads(body, object_pairs_hook=held)
+    except RecursionError as error:
+        raise _too_deep() from error
+    _shape_of(whole)  # an object is a list here, and nothing of it is lost
+    raise InvalidRequest(
+        f"The key '{twice[0][:128]}' stands twice in one object. Send it once.",
+        code="duplicate_key",
+        param=twice[0][:128],
+    )
+
+
+def _too_deep() -> InvalidRequest:
+    return _refusal("json_too_deep", f"The body is nested deeper than {MAX_DEPTH} levels.")
 
 
 def _refusal(code: str, message: str) -> InvalidRequest:

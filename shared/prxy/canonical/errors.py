@@ -16,8 +16,7 @@
     ├── CostLimitExceeded             429 cost_limit_per_…
     ├── GuardrailBlocked              400 guardrail_…_block
     ├── StoreUnavailable              503 overloaded
-    ├── KeyMoved                      503 overloaded
-    ├── KeyMoved                      503 overloaded
+    ├── KeyChanged                    503 overloaded
     ├── ProviderKeyUnavailable        503 overloaded
     └── ProviderError                 what a provider did
         ├── ProviderRejected          400 its own message, redacted
@@ -197,15 +196,18 @@ class StoreUnavailable(GatewayError):
         super().__init__("The budget store did not answer, so no provider was called. Try again.", retry_after="1")
 
 
-class KeyMoved(GatewayError):
-    """The key was given to another project since it was read; clients see it only where that happens twice."""
+class KeyChanged(GatewayError):
+    """Since the key was read it was given to another project, or a USD limit to a call whose cost nobody had bounded.
+
+    The call is begun anew from the key as it stands; clients see this only where it happens twice.
+    """
 
     status = 503
     type = "overloaded"
-    default_code = "key_moved"
+    default_code = "key_changed"
 
     def __init__(self) -> None:
-        super().__init__("The key was moved to another project just now. Try again.", retry_after="1")
+        super().__init__("The key or a budget of it was changed just now. Try again.", retry_after="1")
 
 
 class ProviderKeyUnavailable(GatewayError):

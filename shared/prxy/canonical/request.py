@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from msgspec import Struct
 
-from prxy.canonical.parts import CachePoint, Extras, Json, Part, Wire
+from prxy.canonical.parts import CachePoint, Extras, Json, Part, ToolCall, Wire
 
 
 class Role(StrEnum):
@@ -33,6 +33,11 @@ class Instructions(Message, frozen=True, kw_only=True, omit_defaults=True):
 
     position: int = 0
     """Its index among the client's messages; 0 where the wire keeps it apart."""
+
+
+def calls_of(messages: Iterable[Message]) -> list[ToolCall]:
+    """What the model asked for in them, in order."""
+    return [part for message in messages for part in message.parts if type(part) is ToolCall]
 
 
 class FunctionTool(Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):

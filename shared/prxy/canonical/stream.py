@@ -157,17 +157,16 @@ class Fold:
             self._mark(event)
 
     def _mark(self, event: StreamEvent) -> None:
-        match event:
-            case StreamStart():
-                self._start = event
-            case ChoiceEnd():
-                self._ends[event.choice] = event
-            case UsageUpdate():
-                self.usage = event.usage
-            case StreamEnd():
-                self.complete, self._extras = True, event.extras
-            case StreamError():
-                raise event.error
+        if type(event) is StreamStart:
+            self._start = event
+        elif type(event) is ChoiceEnd:
+            self._ends[event.choice] = event
+        elif type(event) is UsageUpdate:
+            self.usage = event.usage
+        elif type(event) is StreamEnd:
+            self.complete, self._extras = True, event.extras
+        elif type(event) is StreamError:
+            raise event.error
 
     def _begun(self, index: int) -> _Growing:
         growing = self._parts.get(index)

@@ -10,6 +10,7 @@ import click
 from prxy.cli.asking import complete_key_ids
 from prxy.cli.key_fields import clear_option, cleared, key_options
 from prxy.cli.options import Server, admin_server, confirmed, tenant_option, utc
+from prxy.cli.paths import path_of
 from prxy.cli.showing import Column, Table, View, shown
 from prxy.store import key_text
 
@@ -22,6 +23,13 @@ LISTED = (
     Column(title="a month", piped=False),
     Column(title="models", piped=False),
     Column(title="expires", piped=False),
+)
+UNCONFIRMED = (
+    Column(title="attempt", whole=True),
+    Column(title="unconfirmed USD", right=True),
+    Column(title="request"),
+    Column(title="model"),
+    Column(title="error", toned=True),
 )
 key_id_argument = click.argument("key_id", metavar="ID", shell_complete=complete_key_ids)
 
@@ -158,3 +166,53 @@ def rotate(server: Server, key_id: str, overlap_s: int) -> View:
     made = server.ask("POST", f"/v1/keys/{key_id}/rotate", {"overlap_s": overlap_s})
     told = f"Shown this once. The text before it works for {overlap_s} more seconds."
     return View(document=made, text=f"{made['key']}\n\n{told}")
+
+
+@keys.command()
+@admin_server
+@key_id_argument
+@click.option("--day", help="Of UTC: 2026-11-22. Today unless named.")
+@shown
+def unconfirmed(server: Server, key_id: str, day: str | None) -> View:
+    """List attempts that are charged in full because the provider's word is missing.
+
+    In a pipe: attempt, USD, request, model, error.
+    """
+    asked = {"key_id": key_id, "day": day, "limit": "1000"}
+    found = [each for each in _used(server, asked) if each["unconfirmed_usd"] != "0"]
+    rows = [
+        (
+            each["attempt"],
+            each["unconfirmed_usd"],
+            each["request_id"],
+            f"{each['provider']}/{each['model']}",
+            each["error"] or "-",
+        )
+        for each in found
+    ]
+    table = Table(columns=UNCONFIRMED, rows=rows, empty="Nothing is unconfirmed.")
+    return View(document={"object": "list", "data": found}, tables=(table,))
+
+
+def _used(server: Server, asked: Mapping[str, str | None]) -> Sequence[Mapping[str, Any]]:
+    page = server.ask("GET", path_of("usage/calls", query=asked))
+    found: list[Mapping[str, Any]] = page["data"]
+    while page["next"]:
+        page = server.ask("GET", path_of("usage/calls", query={**asked, "cursor": page["next"]}))
+        found += page["data"]
+    return found
+
+
+@keys.command()
+@admin_server
+@key_id_argument
+@click.argument("attempt")
+@click.option("--cost-usd", required=True, help="What the provider billed for it: 0 where nothing.")
+@confirmed("Settle that attempt of {} for good?")
+@shown
+def reconcile(server: Server, key_id: str, attempt: str, cost_usd: str) -> View:
+    """Charge an attempt what it did cost; the rest of what was held for it is given back."""
+    done = server.ask("POST", f"/v1/keys/{key_id}/reconcile", {"attempt": attempt, "cost_usd": cost_usd})
+    whose = ", ".join(done["accounts"])
+    told = f"${done['given_back_usd']} is given back to: {whose}." if whose else "It was settled so before."
+    return View(document=done, text=told)

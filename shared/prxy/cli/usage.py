@@ -26,12 +26,14 @@ BUDGETS = (
 @click.option("--from", "first", help="First day, UTC: 2026-11-01. The first of this month unless named.")
 @click.option("--to", "last", help="Last day. Today unless named.")
 @click.option("--by", default="day", show_default=True, type=click.Choice([*GROUPS]), help="One row for each.")
+@click.option("--project", help="Of one project alone: TENANT/PROJECT.")
 @click.option("--key-id", shell_complete=complete_key_ids, help="Of one key alone.")
 @shown
 def usage(server: Server, **asked: str | None) -> View:
     """Show calls, tokens and spend. In a pipe: name, calls, tokens in, tokens out, USD; the totals come last."""
-    named = {"from": asked["first"], "to": asked["last"], "group_by": asked["by"], "key_id": asked["key_id"]}
-    answer = _all_pages(server, {**named, "limit": "1000"})
+    named = {"from": asked["first"], "to": asked["last"], "group_by": asked["by"]}
+    whose = {"key_id": asked["key_id"], "project": asked["project"]}
+    answer = _all_pages(server, {**named, **whose, "limit": "1000"})
     return View(document=answer, tables=(_used(answer, str(asked["by"])), _budgets(answer["budgets"])))
 
 

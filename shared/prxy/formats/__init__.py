@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from prxy.formats import anthropic_messages, bedrock_converse, gemini_generate, openai_chat, openai_responses
 from prxy.formats.base import Format
+from prxy.registry import Registry
 
-FORMATS: Mapping[str, Format] = {
-    format_.name: format_
-    for format_ in (
-        openai_chat.FORMAT,
-        anthropic_messages.FORMAT,
-        gemini_generate.FORMAT,
-        bedrock_converse.FORMAT,
-        openai_responses.FORMAT,
-    )
-}
+FORMATS: Registry[Format] = Registry(
+    "prxy.formats",
+    {
+        "openai_chat": "openai_chat.FORMAT",
+        "anthropic_messages": "anthropic_messages.FORMAT",
+        "gemini_generate": "gemini_generate.FORMAT",
+        "bedrock_converse": "bedrock_converse.FORMAT",
+        "openai_responses": "openai_responses.FORMAT",
+    },
+)

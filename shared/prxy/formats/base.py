@@ -201,17 +201,17 @@ class Passthrough:
         self._usage = self._content = False
 
     def feed(self, item: StreamEvent) -> Iterable[Frame]:
-        match item:
-            case Verbatim(value=tuple(frames)):
-                hidden = self._hides_usage and self._usage and not self._content
-                self._usage = self._content = False
-                return () if hidden else frames
-            case UsageUpdate():
-                self._usage = True
-            case StreamError():
-                return self._encode_error.feed(item)
-            case _:
-                self._content = True
+        # a pattern would ask `isinstance`, which is slow for Structs
+        if type(item) is Verbatim:
+            hidden = self._hides_usage and self._usage and not self._content
+            self._usage = self._content = False
+            return () if hidden else item.value
+        if type(item) is StreamError:
+            return self._encode_error.feed(item)
+        if type(item) is UsageUpdate:
+            self._usage = True
+        else:
+            self._content = True
         return ()
 
     def finish(self) -> Iterable[Frame]:

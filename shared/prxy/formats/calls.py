@@ -27,6 +27,10 @@ def hashed_id(call_id: str) -> str:
     return f"{_UNSAFE.sub('_', call_id)[: MAX_ID_CHARS - 25]}_{proof}"
 
 
+def is_safe_name(name: str, max_chars: int) -> bool:
+    return 0 < len(name) <= max_chars and _UNSAFE.search(name) is None
+
+
 def safe_name(name: str, max_chars: int) -> str:
     """A name for a call of the past that the wire takes, the same where it already is one.
 

@@ -23,7 +23,7 @@ from prxy.canonical.request import (
     ToolChoice,
     ToolMode,
 )
-from prxy.formats.calls import safe_name
+from prxy.formats.calls import is_safe_name
 from prxy.formats.places import PartFault
 
 _Own = TypeVar("_Own", bound=ServerToolCall | ServerToolResult | Opaque)
@@ -60,25 +60,21 @@ def offered_tools(request: ChatRequest) -> tuple[Tool, ...]:
 
 def check_tool(tool: Tool, format_: str, max_name_chars: int) -> None:
     """Raises UnsupportedFeature for what is neither a function nor a tool of this format."""
-    problem = _problem(tool, format_, max_name_chars)
-    if problem is not None:
-        at = tool.at or "tools"
-        raise UnsupportedFeature(f"The tool '{at}' {problem}", code="unsupported_parameter", param=at)
-
-
-def _problem(tool: Tool, format_: str, max_name_chars: int) -> str | None:
     match tool:
         case FunctionTool(name=name):
-            is_safe = safe_name(name, max_name_chars) == name
-            return (
-                None if is_safe else f"is named '{name[:64]}'; use 1 to {max_name_chars} letters, digits, '_' and '-'."
-            )
+            if is_safe_name(name, max_name_chars):
+                return
+            problem = f"is named '{name[:64]}'; use 1 to {max_name_chars} letters, digits, '_' and '-'."
         case HostedTool(format=name):
-            return None if name == format_ else "is run by another vendor; offer a function in its place."
+            if name == format_:
+                return
+            problem = "is run by another vendor; offer a function in its place."
         case FreeformTool():
-            return "takes free text; the model takes only tools with a JSON Schema. Make it a function."
+            problem = "takes free text; the model takes only tools with a JSON Schema. Make it a function."
         case _:
             assert_never(tool)
+    at = tool.at or "tools"
+    raise UnsupportedFeature(f"The tool '{at}' {problem}", code="unsupported_parameter", param=at)
 
 
 def typed_schema(parameters: Wire | None) -> Wire:

@@ -18,17 +18,21 @@ def string(body: Wire, name: str) -> str:
 def count(body: Wire, name: str) -> int | None:
     """A whole number from 0, also where it was written as a float."""
     value = body.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_INTEGER:
-        return None
-    return int(value) if int(value) == value else None
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and 0 <= value <= MAX_INTEGER else None
 
 
 def are_counts(body: Wire, *names: str) -> bool:
     """Whether each of these fields is absent or a count. Usage that says anything else is no usage at all:
     money goes by it, and a lie in it must not make a call cheaper than its bound.
     """
-    told = (count(body, name) for name in names if body.get(name) is not None)
-    return all(tokens is not None and tokens < MAX_TOKENS for tokens in told)
+    for name in names:
+        if body.get(name) is not None:
+            tokens = count(body, name)
+            if tokens is None or tokens >= MAX_TOKENS:
+                return False
+    return True
 
 
 def objects(value: Json) -> list[Wire]:

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from prxy.canonical.loss import Loss
-from prxy.canonical.request import ChatRequest, Sampling
+from prxy.canonical.parts import Text
+from prxy.canonical.request import ChatRequest, Message, Sampling
 from prxy.formats.base import foreign_losses
 
 UNKNOWN = "the provider has no such setting"
+
+
+def says_more_than_text(message: Message) -> bool:
+    """Whether a message holds anything but plain texts, which every wire can say."""
+    for part in message.parts:
+        if type(part) is not Text or part.extras is not None or part.cache is not None:
+            return True
+    return message.name is not None or message.extras is not None
 
 
 def detail_losses(request: ChatRequest, format_: str) -> Iterator[Loss]:

@@ -15,17 +15,13 @@ NO_MESSAGE = "The provider answered with an error and no readable message."
 MAX_MESSAGE = 4000
 """Characters of a provider's message that are passed on."""
 
-OVERFLOW = re.compile(
+OVERFLOW = (
     r"maximum context length|context[ _]length[ _]exceeded|exceeds? the (?:model'?s? )?(?:maximum )?context"
-    r"|context window|prompt is too long|too large for model with|reduce the length of the (?:messages|prompt|input)",
-    re.IGNORECASE,
+    r"|context window|prompt is too long|too large for model with|reduce the length of the (?:messages|prompt|input)"
 )
 """How OpenAI, vLLM, Mistral, Groq and others word a prompt that is too long."""
 
-BAD_KEY = re.compile(
-    r"(?:incorrect|invalid|expired|revoked|wrong) api[ _-]?key|api[ _-]?key (?:is )?(?:not valid|invalid)",
-    re.IGNORECASE,
-)
+BAD_KEY = r"(?:incorrect|invalid|expired|revoked|wrong) api[ _-]?key|api[ _-]?key (?:is )?(?:not valid|invalid)"
 
 STATUS_OF_WORD: Mapping[str, int] = {
     "invalid_request_error": 400,
@@ -61,9 +57,9 @@ def parse_error(status: int, body: Json) -> ProviderError:
 
 def _refined(status: int, code: str, message: str) -> ProviderError | None:
     """A narrower class than the status tells."""
-    if status in (400, 401, 403) and (code == "invalid_api_key" or BAD_KEY.search(message)):
+    if status in (400, 401, 403) and (code == "invalid_api_key" or re.search(BAD_KEY, message, re.IGNORECASE)):
         return ProviderAuthentication(message)
-    if code == "context_length_exceeded" or (status in (400, 413, 422) and OVERFLOW.search(message)):
+    if code == "context_length_exceeded" or (status in (400, 413, 422) and re.search(OVERFLOW, message, re.IGNORECASE)):
         return ProviderRejected(message, code="context_length_exceeded")
     return None
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 
+from msgspec import Struct
+
 from prxy.canonical.parts import Json, Wire
 from prxy.canonical.request import FreeformTool, FunctionTool, HostedTool, Tool
 from prxy.formats.base import encode_json
@@ -14,6 +16,15 @@ from prxy.formats.reading import Fields, kind
 
 MAX_ID = 64
 """Longest call id that OpenAI takes, in characters."""
+
+
+class PlainFunction(Struct, frozen=True, forbid_unknown_fields=True):
+    """All of a function for which the canonical form has words, as it is of nearly every one."""
+
+    name: str
+    description: str | None = None
+    parameters: dict[str, Json] | None = None
+    strict: bool | None = None
 
 
 def safe_id(id_: str) -> str:
@@ -38,12 +49,21 @@ def read_tools(
     fields: Fields,
     format_: str,
     *,
+    plain: Callable[[Json], PlainFunction | None],
     function: Callable[[Fields], FunctionTool],
     custom: Callable[[Fields], FreeformTool],
 ) -> tuple[Tool, ...]:
-    """`tools`: functions, tools of free text, and those that the provider of this format runs itself."""
+    """`tools`: functions, tools of free text, and those that the provider of this format runs itself.
+
+    `plain` reads functions of which nothing is left over; any other tool it leaves to `function` or `custom`.
+    """
 
     def tool_of(value: Json, at: str) -> Tool:
+        said = plain(value)
+        if said is not None:
+            return FunctionTool(
+                name=said.name, description=said.description, parameters=said.parameters, strict=said.strict, at=at
+            )
         tool = Fields(value, at)
         match tool.required_string("type"):
             case "function":
@@ -54,7 +74,7 @@ def read_tools(
                 return HostedTool(format=format_, value=value, at=at)
 
     values = fields.array("tools") or ()
-    return tuple(tool_of(value, f"tools[{position}]") for position, value in enumerate(values))
+    return tuple([tool_of(value, f"tools[{position}]") for position, value in enumerate(values)])
 
 
 def take_choice(fields: Fields, *words: str) -> str | Wire | None:

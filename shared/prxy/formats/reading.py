@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, NoReturn
+from typing import Literal, NoReturn, TypeVar
+
+from msgspec import Struct, ValidationError, convert
 
 from prxy.canonical.errors import InvalidRequest
 from prxy.canonical.parts import Json, Wire
@@ -18,6 +20,8 @@ FORBIDDEN = frozenset(
 
 MAX_INTEGER = 2**53 - 1
 
+_Plain = TypeVar("_Plain", bound=Struct)
+
 
 class Fields:
     """One JSON object of a client's body. Each reader takes the field out and returns None when it is absent."""
@@ -29,6 +33,17 @@ class Fields:
             )
         self.at = at
         self._left: Wire = dict(value)
+
+    @staticmethod
+    def plain(value: Json, kind: type[_Plain]) -> _Plain | None:
+        """An object that says what `kind` does and nothing else, as most do, read at once.
+
+        None for any other, which is to be read field by field.
+        """
+        try:
+            return convert(value, kind)
+        except ValidationError:
+            return None
 
     def path(self, name: str) -> str:
         return f"{self.at}.{name}" if self.at else name
@@ -120,6 +135,8 @@ class Fields:
 
     def rest(self) -> Wire:
         """What nobody took, without nulls. Raises InvalidRequest for fields that would move or re-key the call."""
+        if not self._left:
+            return {}
         left = {name: value for name, value in self._left.items() if value is not None}
         for name in FORBIDDEN.intersection(left):
             self.fail(

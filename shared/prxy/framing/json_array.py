@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prxy.framing.frame import Frame
 
 
@@ -13,10 +15,12 @@ class JsonArrayWriter:
     def __init__(self) -> None:
         self._begun = False
 
-    def encode(self, frame: Frame) -> bytes:
+    def encode(self, frames: Sequence[Frame]) -> bytes:
+        if not frames:
+            return b""
         before = b",\r\n" if self._begun else b"["
         self._begun = True
-        return before + frame.data
+        return before + b",\r\n".join([frame.data for frame in frames])
 
     def comment(self, text: str) -> bytes:
         del text

@@ -5,7 +5,7 @@ Lines end in CR, LF or CRLF and nowhere else: U+2028 and U+0085 are ordinary cha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from prxy.canonical.errors import ProviderBadResponse
 from prxy.framing.frame import Frame
@@ -32,22 +32,36 @@ class SseDecoder:
         self._event = ""
 
     def feed(self, item: bytes) -> Iterable[Frame]:
-        if self._between_events and item.endswith(b"\n\n") and b"\r" not in item and len(item) <= self._max_bytes:
-            return self._whole_events(item)
-        return self._by_line(item)
+        if self._first and item and not self._tail and item[:1] != _BOM[:1]:
+            self._first = False
+        if self._first or self._after_cr or b"\r" in item or len(item) > self._max_bytes:
+            return self._by_line(item)
+        within = self._tail or self._data or self._event
+        if not within and item[-2:] == b"\n\n":
+            return self._whole_events(item[:-2])
+        return self._by_event(item, within=bool(within))
 
-    @property
-    def _between_events(self) -> bool:
-        return not (self._tail or self._data or self._event or self._first or self._after_cr)
+    def _by_event(self, item: bytes, *, within: bool) -> Iterator[Frame]:
+        """The rest of the event that is open, the events that begin and end in this item, and the beginning of one."""
+        if within:
+            rest, blank, item = item.partition(b"\n\n")
+            yield from self._by_line(rest + blank)
+        whole = item.rfind(b"\n\n")
+        if whole >= 0:
+            yield from self._whole_events(item[:whole])
+            item = item[whole + 2 :]
+        if item:
+            yield from self._by_line(item)
 
     def _whole_events(self, item: bytes) -> Iterator[Frame]:
-        """The short way for what most reads bring: events that begin and end in it, in the usual spelling."""
-        for block in item[:-2].split(b"\n\n"):
-            head, _, data = block.rpartition(b"\n")
-            if data.startswith(b"data: ") and not head:
-                yield Frame(data[6:])
-            elif data.startswith(b"data: ") and head.startswith(b"event: ") and b"\n" not in head:
-                yield Frame(data[6:], head[7:].decode("utf-8", "replace"))
+        """The short way for what most reads bring: events in the usual spelling."""
+        for block in item.split(b"\n\n"):
+            lines = block.count(b"\n")
+            if not lines and block[:6] == b"data: ":
+                yield Frame(block[6:])
+            elif lines == 1 and block[:7] == b"event: " and b"\ndata: " in block:
+                head, _, data = block.partition(b"\ndata: ")
+                yield Frame(data, head[7:].decode("utf-8", "replace"))
             else:
                 yield from self._by_line(block + b"\n\n")
 
@@ -132,6 +146,17 @@ def encode_frame(frame: Frame) -> bytes:
     return head + b"data: " + frame.data + b"\n\n"
 
 
+def encode_frames(frames: Sequence[Frame]) -> bytes:
+    """Those of one write. Where no frame has a name, nor data of several lines, they are joined in one go."""
+    if len(frames) == 1:
+        return encode_frame(frames[0])
+    texts = [frame.data for frame in frames]
+    joined = b"\n\ndata: ".join(texts)
+    if joined.count(b"\n") > 2 * (len(texts) - 1) or not texts or "".join([frame.event for frame in frames]):
+        return b"".join([encode_frame(frame) for frame in frames])
+    return b"data: " + joined + b"\n\n"
+
+
 def encode_comment(text: str) -> bytes:
     """A line that clients skip. One newline: some take a blank line after a comment for an empty event."""
     return b": " + text.encode() + b"\n"
@@ -142,8 +167,8 @@ class SseWriter:
 
     media_type = MEDIA_TYPE
 
-    def encode(self, frame: Frame) -> bytes:
-        return encode_frame(frame)
+    def encode(self, frames: Sequence[Frame]) -> bytes:
+        return encode_frames(frames)
 
     def comment(self, text: str) -> bytes:
         return encode_comment(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from prxy.framing.frame import Frame
@@ -10,7 +11,7 @@ from prxy.framing.frame import Frame
 class FrameWriter(Protocol):
     media_type: str
 
-    def encode(self, frame: Frame) -> bytes: ...
+    def encode(self, frames: Sequence[Frame]) -> bytes: ...
 
     def comment(self, text: str) -> bytes:
         """What tells a person something and a client nothing; sent in silence, and with the cost at the end."""

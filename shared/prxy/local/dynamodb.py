@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 
 from moto.core.model_instances import reset_model_data
 from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.responses import DynamoHandler
 from moto.moto_server.werkzeug_app import create_backend_app
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from prxy.local.shards import replace_shards
 from prxy.local.stream import Stream
-from prxy.local.transactions import transacted
+from prxy.local.transactions import transacted, transacted_once
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -71,6 +72,7 @@ class QuietKeepAlive(WSGIRequestHandler):
 def start(host: str = "127.0.0.1", port: int = 0, stream: Stream | None = None) -> EmbeddedStore:
     """Serve DynamoDB from a daemon thread; port 0 picks a free one. `stream` is told of settlements."""
     DynamoDBBackend.transact_write_items = transacted  # type: ignore[method-assign,assignment]  # it has no other place for it
+    DynamoHandler.transact_write_items = transacted_once  # type: ignore[method-assign,assignment]  # nor for tokens
     app = OneAtATime(create_backend_app("dynamodb"), create_backend_app("dynamodbstreams"), stream)
     server = make_server(host, port, app, threaded=True, request_handler=QuietKeepAlive)
     thread = threading.Thread(target=server.serve_forever, name="embedded-dynamodb", daemon=True)

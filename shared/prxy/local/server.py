@@ -84,6 +84,7 @@ async def _serve(planes: Planes, keys: LocalKeys, listening: socket.socket, tabl
         lifespan="off",
         ws="none",
         access_log=False,
+        proxy_headers=False,
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=10,
@@ -110,29 +111,29 @@ class _BoundedHead(HttpToolsProtocol):
     """Refuses a request whose head goes beyond 64 KB: the parser alone would keep any."""
 
     _reads_head = False
-    _size = _unparsed = 0
+    _arrived = 0
+    """Bytes of the reads that the head came with."""
 
     def on_message_begin(self) -> None:
-        self._reads_head, self._size, self._unparsed = True, 0, 0
+        self._reads_head, self._arrived = True, 0
         super().on_message_begin()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._size += len(name) + len(value)
-        if self._size > MAX_HEAD_BYTES:
-            raise ValueError(_HEAD_TOO_LARGE)  # the parser makes a bad request of it
-        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._reads_head = False
+        if self._arrived + self._read > MAX_HEAD_BYTES and self._head_bytes() > MAX_HEAD_BYTES:
+            raise ValueError(_HEAD_TOO_LARGE)  # the parser makes a bad request of it
         super().on_headers_complete()
 
     def data_received(self, data: bytes) -> None:
-        unfinished = self._reads_head
+        unfinished, self._read = self._reads_head, len(data)
         super().data_received(data)
-        if unfinished and self._reads_head and not self.transport.is_closing():
-            self._unparsed += len(data)
-            if self._unparsed > MAX_HEAD_BYTES:
+        if self._reads_head and not self.transport.is_closing():
+            self._arrived += len(data) if unfinished else 0
+            if max(self._arrived, self._head_bytes()) > MAX_HEAD_BYTES:
                 self.send_400_response(_HEAD_TOO_LARGE)
+
+    def _head_bytes(self) -> int:
+        return sum(len(name) + len(value) for name, value in self.headers)
 
 
 class _Announcing(uvicorn.Server):

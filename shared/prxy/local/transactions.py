@@ -1,22 +1,40 @@
 """TransactWriteItems for the embedded store, as far as the gateway uses it: puts and updates, all or none.
 
-Runs while no other request does. After a cancelled one every item is as it was.
+Runs while no other request does. After a cancelled one every item is as it was. One that was done before, by its
+ClientRequestToken, is done already.
 """
 
 from __future__ import annotations
 
 import copy
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from moto.core.responses import ActionResult
 from moto.dynamodb.exceptions import ConditionalCheckFailed, TransactionCanceledException
 from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.responses import DynamoHandler
 
 _EXPRESSIONS = {
     "condition_expression": "ConditionExpression",
     "expression_attribute_names": "ExpressionAttributeNames",
     "expression_attribute_values": "ExpressionAttributeValues",
 }
+_checked = DynamoHandler.transact_write_items
+_done: deque[str] = deque(maxlen=1_000)
+"""Tokens of the latest transactions. DynamoDB knows each for ten minutes."""
+
+
+def transacted_once(handler: DynamoHandler) -> ActionResult:
+    """Raises as `transacted` does; what was not done leaves its token to another attempt."""
+    token = handler.body.get("ClientRequestToken")
+    if token in _done:
+        return ActionResult({})
+    answer = _checked(handler)
+    if token is not None:
+        _done.append(token)
+    return answer
 
 
 def transacted(backend: DynamoDBBackend, transact_items: Sequence[Mapping[str, Any]]) -> None:

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from prxy.modules.airgap import Airgap
-from prxy.modules.cost_guard import CostGuard
-from prxy.modules.exact_cache import ExactCache
-from prxy.modules.guardrails import Guardrails
-from prxy.modules.prompt_optimizer import PromptOptimizer
-from prxy.modules.router import Router
-from prxy.modules.semantic_cache import SemanticCache
 from prxy.pipeline.base import Module
+from prxy.registry import Registry
 
-MODULES: Mapping[str, type[Module]] = {
-    module.name: module
-    for module in (
-        Airgap,
-        CostGuard,
-        ExactCache,
-        Guardrails,
-        PromptOptimizer,
-        Router,
-        SemanticCache,
-    )
-}
+MODULES: Registry[type[Module]] = Registry(
+    "prxy.modules",
+    {
+        "airgap": "airgap.Airgap",
+        "cost-guard": "cost_guard.CostGuard",
+        "exact-cache": "exact_cache.ExactCache",
+        "guardrails": "guardrails.Guardrails",
+        "prompt-optimizer": "prompt_optimizer.PromptOptimizer",
+        "router": "router.Router",
+        "semantic-cache": "semantic_cache.SemanticCache",
+    },
+)

@@ -19,6 +19,7 @@ class Airgap(Module):
 
     name = "airgap"
     on_failure = OnFailure.REJECT
+    shapes = False
 
     class Options(ModuleOptions, frozen=True, kw_only=True):
         allowed_hosts: tuple[str, ...] = ()

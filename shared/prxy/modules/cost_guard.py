@@ -18,6 +18,7 @@ class CostGuard(Module):
 
     name = "cost-guard"
     on_failure = OnFailure.REJECT
+    shapes = False
 
     class Options(ModuleOptions, frozen=True, kw_only=True):
         per_request: Usd | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import Meta, structs
 
 from prxy.canonical.digest import digest
 from prxy.canonical.request import ChatRequest
@@ -13,7 +13,7 @@ from prxy.pipeline.base import Call, Module, ModuleOptions, OnFailure, Outcome, 
 from prxy.pipeline.spec import invalid
 
 _WHOLE = (FinishReason.STOP, FinishReason.TOOL_CALL)
-_NOT_CONTENT = ("stream", "include_usage", "headers", "user", "metadata", "cache_key")
+_NOT_CONTENT = ("stream", "include_usage", "user", "metadata", "cache_key")
 """Fields of a request that do not change what the model answers."""
 
 
@@ -24,10 +24,15 @@ FOLLOWS_S = 30.0
 class ExactCache(Module):
     """Give the stored answer to a request that was asked before, whole answers only, as JSON or as a stream. Of equal
     requests at the same time one is asked, and the others wait for its answer, for 30 seconds at the most.
+
+    Equal must be the request, whatever way it is spelled, and beside it the provider key (the caller's own, or those
+    that the tenant has stored) and the pipeline's modules that may change what is asked or answered, with their
+    options: an answer that passed no guardrails is never given where there are some.
     """
 
     name = "exact-cache"
     on_failure = OnFailure.SKIP
+    shapes = False
     budget_s = FOLLOWS_S + 5.0
 
     class Options(ModuleOptions, frozen=True, kw_only=True):
@@ -78,10 +83,9 @@ class ExactCache(Module):
         return not outcome.private and (outcome.own_model or self._options.scope == "user")
 
     def _digest(self, call: Call) -> str:
-        asked = call.request
         left_out = {*_NOT_CONTENT, *self._options.exclude_fields}
         if not self._options.include_system:
             left_out.add("instructions")
         owner = call.key.id if self._options.scope == "user" else ""
-        compared = {name: getattr(asked, name) for name in asked.__struct_fields__ if name not in left_out}
-        return digest(self.name, owner, compared, call.targets)
+        compared = structs.replace(call.request, **dict.fromkeys(left_out))
+        return digest(self.name, owner, compared, call.targets, call.account, call.shaped_by)

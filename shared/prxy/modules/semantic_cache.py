@@ -36,9 +36,9 @@ class SemanticCache(Module):
     """Give the stored answer to a question that was asked before in other words, as JSON or as a stream.
 
     Compared by meaning is the text of the last message alone, which must be the user's. All the rest must be equal:
-    tenant, key (or `scope`), model, system text, tools, parameters, and the conversation so far. For the same words
-    mean another thing after another conversation ("and in winter?"), and a long history would make all of its
-    questions look alike: no similarity is a reason to mix them.
+    tenant, key (or `scope`), model, system text, tools, parameters, the conversation so far, and beside the request
+    what exact-cache compares. For the same words mean another thing after another conversation ("and in winter?"), and
+    a long history would make all of its questions look alike: no similarity is a reason to mix them.
 
     Only whole answers are kept, never refusals. Not compared are questions with media and those of over 24,000 bytes.
     A question costs an embedding, charged to the key like any call; the key must be allowed its model.
@@ -46,6 +46,7 @@ class SemanticCache(Module):
 
     name = "semantic-cache"
     on_failure = OnFailure.SKIP
+    shapes = False
     budget_s = 5.0
 
     class Options(ModuleOptions, frozen=True, kw_only=True):
@@ -111,12 +112,11 @@ class SemanticCache(Module):
         """Where the questions are that may have the same answer."""
         asked = call.request
         owner = call.key.id if self._options.scope == "user" else ""
-        compared = {name: getattr(asked, name) for name in asked.__struct_fields__ if name not in _NOT_CONTENT}
+        compared = structs.replace(asked, **dict.fromkeys(_NOT_CONTENT))
         *before, last = asked.messages
         conversation = [*before, _without_text(last)]
-        return Shelf(
-            tenant=call.key.tenant, name=digest(self.name, owner, self._model, call.targets, compared, conversation)
-        )
+        circumstances = (owner, self._model, call.targets, call.account, call.shaped_by)
+        return Shelf(tenant=call.key.tenant, name=digest(self.name, circumstances, compared, conversation))
 
     async def _embedded(self, question: str, call: Call) -> Sequence[float]:
         """An embedding that is refused is no reason to refuse the call: the error is one of ours then."""

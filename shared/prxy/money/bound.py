@@ -33,6 +33,7 @@ from prxy.canonical.parts import (
     Opaque,
     Part,
     ServerToolResult,
+    Text,
     ToolResult,
     Url,
 )
@@ -107,7 +108,7 @@ def fit_output_cap(card: ModelCard, request: ChatRequest, available_nano: int) -
 
 
 def _slack(request: ChatRequest) -> int:
-    pieces = len(request.messages) + len(request.tools) + sum(1 for _ in _parts(request))
+    pieces = len(request.messages) + len(request.tools) + len(_parts(request))
     return SLACK_TOKENS + SLACK_PART_TOKENS * pieces
 
 
@@ -148,25 +149,26 @@ def _tiers(prices: Prices, request: ChatRequest) -> tuple[str, ...]:
 
 def _input_price(worst: Sequence[Rates], body: bytes) -> int:
     """Any token may be written to a cache: some vendors do so unasked, but for an hour only where the body says it."""
-    hour = b'"1h"' in body
-    read = ((each.input, each.cached_input, each.audio_input, each.cached_audio, each.image_input) for each in worst)
-    written = ((each.cache_write, each.cache_write_1h if hour else 0) for each in worst)
-    return max(price or 0 for prices in (*read, *written) for price in prices)
+    usual = max([each.dearest_input for each in worst])
+    for_hour = max([each.cache_write_1h for each in worst])
+    return for_hour if for_hour > usual and b'"1h"' in body else usual
 
 
 def _output_price(worst: Iterable[Rates]) -> int:
-    written = ((each.output, each.audio_output, each.image_output, each.reasoning) for each in worst)
-    return max(price or 0 for prices in written for price in prices)
+    return max([each.dearest_output for each in worst])
 
 
 def _input_tokens(card: ModelCard, request: ChatRequest, body_bytes: int) -> int | None:
     """Never more than the model's window: a longer prompt is refused unbilled."""
-    if _goes_beyond(card, request):
+    parts = [part for part in _parts(request) if type(part) is not Text]
+    if _goes_beyond(card, request, parts):
         return None
     tokens = CALL_TOKENS + MESSAGE_TOKENS * (len(request.messages) + 1) + TOOL_TOKENS * len(request.tools)
     if request.tools or (request.output is not None and request.output.kind is not OutputKind.TEXT):
         tokens += TOOLS_TOKENS
-    for media in media_of(request):
+    for media in parts:
+        if not isinstance(media, Media):
+            continue
         counted = _media_tokens(media, card)
         if counted is None:
             return None
@@ -176,13 +178,13 @@ def _input_tokens(card: ModelCard, request: ChatRequest, body_bytes: int) -> int
     return tokens if card.context_window is None else min(tokens, card.context_window)
 
 
-def _goes_beyond(card: ModelCard, request: ChatRequest) -> bool:
+def _goes_beyond(card: ModelCard, request: ChatRequest, parts: Sequence[Part]) -> bool:
     fields = request.extras.fields if request.extras else {}
     if not card.unbounded.isdisjoint({*fields, *_types(fields)}):
         return True
-    if any(isinstance(tool, HostedTool) for tool in request.tools):
+    if HostedTool in map(type, request.tools):
         return True
-    return any(_reaches_out(part) for part in _parts(request))
+    return any(_reaches_out(part) for part in parts)
 
 
 def _types(value: Json) -> Iterator[str]:
@@ -233,18 +235,18 @@ def _refers(value: Json) -> bool:
             return False
 
 
-def _parts(request: ChatRequest) -> Iterator[Part]:
-    messages = (request.instructions, *request.messages) if request.instructions else request.messages
-    for message in messages:
-        for part in message.parts:
-            yield part
-            if isinstance(part, ToolResult):
-                yield from part.parts
-
-
-def media_of(request: ChatRequest) -> Iterator[Media]:
+def _parts(request: ChatRequest) -> list[Part]:
     """Those in the results of tools included."""
-    return (part for part in _parts(request) if isinstance(part, Media))
+    messages = (request.instructions, *request.messages) if request.instructions else request.messages
+    parts = [part for message in messages for part in message.parts]
+    if ToolResult not in map(type, parts):
+        return parts
+    return [each for part in parts for each in ((part, *part.parts) if type(part) is ToolResult else (part,))]
+
+
+def media_of(request: ChatRequest) -> list[Media]:
+    """Those in the results of tools included."""
+    return [part for part in _parts(request) if type(part) is Media]
 
 
 def _media_tokens(media: Media, card: ModelCard) -> int | None:

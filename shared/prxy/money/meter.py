@@ -35,14 +35,16 @@ class Meter:
 
 def is_sound(usage: Usage) -> bool:
     """Whether every count may be one, and no part is more than its whole."""
-    read, written = usage.input_tokens, usage.output_tokens
-    parts = (
-        (read, usage.cached_input_tokens, usage.cache_write_tokens),
-        (read, usage.audio_input_tokens, usage.image_input_tokens),
-        (usage.cache_write_tokens or 0, usage.cache_write_1h_tokens),
-        (min(usage.cached_input_tokens or 0, usage.audio_input_tokens or 0), usage.cached_audio_tokens),
-        (written, usage.reasoning_tokens, usage.audio_output_tokens, usage.image_output_tokens),
+    read, cached, kept = usage.input_tokens, usage.cached_input_tokens or 0, usage.cache_write_tokens or 0
+    hour, cached_audio = usage.cache_write_1h_tokens or 0, usage.cached_audio_tokens or 0
+    audio, images = usage.audio_input_tokens or 0, usage.image_input_tokens or 0
+    written, thought = usage.output_tokens, usage.reasoning_tokens or 0
+    spoken, drawn = usage.audio_output_tokens or 0, usage.image_output_tokens or 0
+    return (
+        cached + kept <= read < MAX_TOKENS
+        and audio + images <= read
+        and hour <= kept
+        and cached_audio <= min(cached, audio)
+        and thought + spoken + drawn <= written < MAX_TOKENS
+        and min(cached, kept, hour, audio, images, cached_audio, thought, spoken, drawn) >= 0
     )
-    counts = [tokens or 0 for group in parts for tokens in group]
-    whole = all(sum(tokens or 0 for tokens in inner) <= outer for outer, *inner in parts)
-    return whole and min(counts) >= 0 and max(read, written) < MAX_TOKENS

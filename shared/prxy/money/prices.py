@@ -37,8 +37,11 @@ def rows_of(prices: Prices, words: Iterable[Json]) -> Sequence[Rates] | None:
 
     None: what they name costs more than the standard tier, and no price is known for it.
     """
+    said = {word.lower() for word in words if isinstance(word, str)}
+    if not said:
+        return prices.standard
     priced = {word for tier in prices.tiers for word in tier.split("+")}
-    named = {word.lower() for word in words if isinstance(word, str)} & (priced | PREMIUM)
+    named = said & (priced | PREMIUM)
     return prices.tiers.get("+".join(sorted(named))) if named else prices.standard
 
 

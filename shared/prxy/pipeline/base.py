@@ -18,6 +18,13 @@ from prxy.store.ports import Breakers, Latencies, Lessons, ResponseCache, Vector
 from prxy.store.records import NO_LIMITS, ApiKey, Budget, Limits, Once, ProviderKey
 
 
+class Step(Struct, frozen=True, kw_only=True):
+    """One line of a pipeline spec."""
+
+    module: str
+    config: Mapping[str, object] = {}
+
+
 class Call(Struct, frozen=True, kw_only=True):
     """One call on its way to a provider. Modules return a changed copy; after admission it is fixed."""
 
@@ -41,6 +48,8 @@ class Call(Struct, frozen=True, kw_only=True):
     """The caller's own provider key, for this call only."""
     stored: Mapping[str, ProviderKey] = {}
     """Provider name -> the tenant's own key there, sealed."""
+    shaped_by: tuple[Step, ...] = ()
+    """The steps of its pipeline that may make another request or answer of it: caches keep what they made apart."""
     once: Once | None = None
     """The attempt that it is, where the client sent an Idempotency-Key."""
     private: bool = False
@@ -53,6 +62,11 @@ class Call(Struct, frozen=True, kw_only=True):
         for budget in self.budgets:
             limits = limits.under(budget.enforced)
         return limits
+
+    @property
+    def account(self) -> object:
+        """What tells apart those who pay a provider for it: the caller's own key, else what the tenant has stored."""
+        return self.provider_key or self.stored
 
 
 class Tried(Struct, frozen=True, kw_only=True):
@@ -188,6 +202,8 @@ class Module:
     on_failure: ClassVar[OnFailure]
     needs: ClassVar[frozenset[Ability]] = frozenset()
     without: ClassVar[Without] = Without.SKIP
+    shapes: ClassVar[bool] = True
+    """Whether what is asked or answered may be another with it: neither a limit nor a cache changes that."""
     budget_s: ClassVar[float] = 1.0
     """Seconds that each of `before` and `after` may take; beyond them the module has failed."""
     Options: ClassVar[type[ModuleOptions]]
@@ -205,10 +221,3 @@ class Module:
 
     async def after(self, call: Call, outcome: Outcome) -> None:
         """Awaited before the last byte is released, on every way out."""
-
-
-class Step(Struct, frozen=True, kw_only=True):
-    """One line of a pipeline spec."""
-
-    module: str
-    config: Mapping[str, object] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
@@ -37,6 +36,10 @@ class Pipelines:
         missing = [Step(module=name) for name in key.mandatory if name not in named]
         first = (*mandatory, *missing)
         return first + tuple(step for step in chosen if step.module not in key.mandatory)
+
+    def shaping(self, steps: Sequence[Step]) -> tuple[Step, ...]:
+        """Those whose modules may change what is asked or answered."""
+        return tuple(step for step in steps if (kind := self._modules.get(step.module)) is None or kind.shapes)
 
     def _permit(self, steps: Sequence[Step], key: ApiKey) -> None:
         for step in steps:
@@ -75,5 +78,7 @@ class Pipelines:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
+    import difflib  # noqa: PLC0415  # for a misspelt name alone
+
     near = difflib.get_close_matches(name, known, 1)
     return f"; did you mean '{near[0]}'?" if near else f"; there are: {', '.join(sorted(known))}"

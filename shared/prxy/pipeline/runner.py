@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -15,6 +14,7 @@ from prxy.canonical.events import StreamEvent
 from prxy.canonical.response import ChatResponse
 from prxy.canonical.stream import EventFilter
 from prxy.pipeline.base import Call, Models, Module, OnFailure, Outcome, Without
+from prxy.pipeline.waiting import within
 
 _log = logging.getLogger(__name__)
 
@@ -100,12 +100,11 @@ class Run:
         """Seconds that each module took, by its name."""
         return {entered.module.name: entered.spent_s for entered in self._asked}
 
-    async def _guarded(self, entered: Entered, hook: Awaitable[Made], call: Call) -> Made | None:
+    async def _guarded(self, entered: Entered, hook: Coroutine[Any, Any, Made], call: Call) -> Made | None:
         """What a hook gives, within its time; None where it broke and the call goes on without it."""
         module, started = entered.module, time.perf_counter()
         try:
-            async with asyncio.timeout(module.budget_s):
-                return await hook
+            return await within(module.budget_s, hook)
         except GatewayError as error:
             if module.on_failure is OnFailure.REJECT or error.status < 500:
                 raise

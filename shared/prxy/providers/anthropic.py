@@ -6,7 +6,6 @@ It names no figure: 64,000 tokens is the most that was seen to be answered in on
 
 from __future__ import annotations
 
-from prxy.formats import anthropic_messages
 from prxy.providers.auth import in_header
 from prxy.providers.base import Provider, Speaks
 
@@ -17,7 +16,7 @@ PROVIDER = Provider(
     key_check_path="/v1/models",
     speaks=(
         Speaks(
-            format=anthropic_messages.FORMAT,
+            wire="anthropic_messages",
             path="/v1/messages",
             count_path="/v1/messages/count_tokens",
             signs=True,

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import cache, lru_cache
 from urllib.parse import quote, urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 import prxy
 from prxy.canonical.errors import InvalidRequest
-from prxy.formats.base import Format
+from prxy.canonical.request import ChatRequest
+from prxy.formats import FORMATS
+from prxy.formats.base import Format, Rendered
 from prxy.providers.auth import Auth
 from prxy.providers.transport import Deadlines, HttpRequest, Transport
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,255}")
 Sign = Callable[[HttpRequest], Awaitable[HttpRequest]]
+RenderRequest = Callable[[ChatRequest], Rendered]
 _USER_AGENT = f"prxy/{prxy.__version__}"
 
 
 class Speaks(Struct, frozen=True, kw_only=True):
     """One format at one path."""
 
-    format: Format
+    wire: str
+    """Name of the format, which is imported when it is first spoken."""
     path: str
     """Appended to the base URL; `{model}` stands for the percent-quoted model."""
     stream_path: str | None = None
@@ -35,6 +41,17 @@ class Speaks(Struct, frozen=True, kw_only=True):
     """Output limit above which even a whole answer is asked for as a stream; None: the provider sends any at once."""
     partial: bool = False
     """Models whose card says `responses_only` are not served at this path."""
+    render_request: RenderRequest | None = None
+    """Its own way of saying a request, None for the format's."""
+
+    @property
+    def format(self) -> Format:
+        return FORMATS[self.wire] if self.render_request is None else _dialect(self.wire, self.render_request)
+
+
+@cache
+def _dialect(wire: str, render_request: RenderRequest) -> Format:
+    return replace(FORMATS[wire], render_request=render_request)
 
 
 class Provider(Struct, frozen=True, kw_only=True):
@@ -121,7 +138,7 @@ def build_request(  # noqa: PLR0913  # each is one part of the request, by keywo
 ) -> HttpRequest:
     """The request that asks a provider; `headers` are the client's that travel. Raises InvalidRequest."""
     return HttpRequest(
-        url=_url(provider, (stream and speaks.stream_path) or speaks.path, _checked_model(model)),
+        url=_url(provider.base_url or "", (stream and speaks.stream_path) or speaks.path, model),
         headers={
             **provider.row.headers,
             **{name.lower(): value for name, value in (headers or {}).items()},
@@ -155,11 +172,11 @@ def _climbs(path: str) -> bool:
     return any(segment in (".", "..") for segment in path.split("/"))
 
 
-def _url(provider: ConfiguredProvider, template: str, model: str) -> str:
+@lru_cache(maxsize=256)
+def _url(base: str, template: str, model: str) -> str:
     """Base and path, checked once they are one: quoting alone has never kept a model name inside its segment."""
-    base = provider.base_url
-    assert base is not None, "routing refuses providers without an address"
-    url = base + template.replace("{model}", quote(model, safe=""))
+    assert base, "routing refuses providers without an address"
+    url = base + template.replace("{model}", quote(_checked_model(model), safe=""))
     built, table = urlsplit(url), urlsplit(base + template.replace("{model}", "model"))
     if (
         built._replace(path="") != table._replace(path="")

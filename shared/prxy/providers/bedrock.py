@@ -8,7 +8,6 @@ A Bedrock API key travels as a bearer token. Without one, requests are signed wi
 
 from __future__ import annotations
 
-from prxy.formats import bedrock_converse
 from prxy.providers.auth import bearer
 from prxy.providers.aws.credentials import CredentialSource
 from prxy.providers.aws.signing import RequestSigner
@@ -30,7 +29,7 @@ PROVIDER = Provider(
     auth=bearer,
     speaks=(
         Speaks(
-            format=bedrock_converse.FORMAT,
+            wire="bedrock_converse",
             path="/model/{model}/converse",
             stream_path="/model/{model}/converse-stream",
             signs=True,

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from prxy.formats import openai_chat
+from prxy.canonical.request import ChatRequest
+from prxy.formats.base import Rendered
 from prxy.providers.auth import Auth, bearer, in_header, none_needed
 from prxy.providers.base import Provider, Speaks
 
 EMBEDDINGS = "/embeddings"
+
+
+def _render_request(request: ChatRequest) -> Rendered:
+    """With the older words: `max_tokens`, `system`, texts as strings."""
+    from prxy.formats.openai_chat import render_compatible_request  # noqa: PLC0415  # when it is first spoken
+
+    return render_compatible_request(request)
 
 
 def compatible_row(
@@ -24,7 +32,7 @@ def compatible_row(
         auth=auth,
         embeddings_path=embeddings_path,
         key_check_path=key_check_path,
-        speaks=(Speaks(format=openai_chat.COMPATIBLE, path="/chat/completions"),),
+        speaks=(Speaks(wire="openai_chat", render_request=_render_request, path="/chat/completions"),),
     )
 
 

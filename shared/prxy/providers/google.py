@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from prxy.formats import gemini_generate
 from prxy.providers.auth import in_header
 from prxy.providers.base import Provider, Speaks
 
@@ -13,7 +12,7 @@ PROVIDER = Provider(
     key_check_path="/v1beta/models",
     speaks=(
         Speaks(
-            format=gemini_generate.FORMAT,
+            wire="gemini_generate",
             path="/v1beta/models/{model}:generateContent",
             stream_path="/v1beta/models/{model}:streamGenerateContent?alt=sse",
             count_path="/v1beta/models/{model}:countTokens",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from prxy.canonical.request import ChatRequest
-from prxy.formats import openai_chat, openai_responses
+from prxy.formats import FORMATS
 from prxy.formats.base import Rendered
 from prxy.providers.auth import bearer
 from prxy.providers.base import Provider, Speaks
@@ -13,7 +13,7 @@ from prxy.providers.base import Provider, Speaks
 
 def _render_request(request: ChatRequest) -> Rendered:
     """`max_tokens` under its present name: reasoning models refuse the old one, and no model refuses the new."""
-    rendered = openai_chat.FORMAT.render_request(request)
+    rendered = FORMATS["openai_chat"].render_request(request)
     if "max_tokens" not in rendered.body:
         return rendered
     body = {"max_completion_tokens" if name == "max_tokens" else name: value for name, value in rendered.body.items()}
@@ -28,9 +28,7 @@ PROVIDER = Provider(
     embeddings_path="/embeddings",
     moderations_path="/moderations",
     speaks=(
-        Speaks(
-            format=replace(openai_chat.FORMAT, render_request=_render_request), path="/chat/completions", partial=True
-        ),
-        Speaks(format=openai_responses.FORMAT, path="/responses", signs=True),
+        Speaks(wire="openai_chat", render_request=_render_request, path="/chat/completions", partial=True),
+        Speaks(wire="openai_responses", path="/responses", signs=True),
     ),
 )

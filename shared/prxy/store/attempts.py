@@ -49,29 +49,21 @@ class Unanswered(Exception):
 
 
 class Pacing:
-    """The clock of one operation's attempts: iterate over it and try once in each round."""
+    """The clock of one operation's attempts: after each that failed, ask whether it goes on."""
 
     def __init__(self, attempts: Attempts) -> None:
         self._attempts = attempts
         self._ends_at = time.monotonic() + attempts.within_s
-        self._made = 0
+        self._made = 1
+        self.read_s = min(attempts.read_s, attempts.within_s)
+        """What the attempt that comes now is given."""
 
-    @property
-    def remaining_s(self) -> float:
-        return max(0.05, min(self._attempts.read_s, self._ends_at - time.monotonic()))
-
-    def __aiter__(self) -> Pacing:
-        return self
-
-    async def __anext__(self) -> int:
-        """Number of the attempt, from 1."""
-        if self._made:
-            await self._pause()
-        self._made += 1
-        return self._made
-
-    async def _pause(self) -> None:
+    async def goes_on(self) -> bool:
+        """Pauses before it does."""
         pause_s = PAUSE_S * 2 ** (self._made - 1) * (0.5 + secrets.randbelow(1000) / 2000)
         if self._made >= self._attempts.count or time.monotonic() + pause_s >= self._ends_at:
-            raise StopAsyncIteration
+            return False
         await asyncio.sleep(pause_s)
+        self._made += 1
+        self.read_s = max(0.05, min(self._attempts.read_s, self._ends_at - time.monotonic()))
+        return True

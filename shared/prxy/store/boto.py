@@ -12,15 +12,14 @@ import boto3
 import msgspec
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError, ConnectionError, ReadTimeoutError
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from prxy.canonical.errors import StoreUnavailable
-from prxy.canonical.parts import Json, Wire
+from prxy.canonical.parts import Json
 from prxy.providers.aws.sigv4 import Credentials
 from prxy.store.attempts import Unanswered, Unsent
-from prxy.store.attributes import Attribute
 from prxy.store.dynamodb import Address
-from prxy.store.operations import CANCELLED, Answer, CalledTable, Caller, Reason, cancelled, failure
+from prxy.store.operations import CANCELLED, Answer, CalledTable, Caller, Reason, answer_of, cancelled, failure
 from prxy.store.table import Table
 
 METHODS = {
@@ -49,7 +48,7 @@ class Refusal(Struct, frozen=True, kw_only=True):
 
     Error: dict[str, Json]
     ResponseMetadata: dict[str, Json]
-    Item: dict[str, Attribute] | None = None
+    Item: dict[str, Raw] | None = None
     CancellationReasons: list[Reason] = []
 
 
@@ -71,11 +70,11 @@ class BotoCaller(Caller):
     def __init__(self, operations: dict[str, Callable[..., Json]]) -> None:
         self._operations = operations
 
-    async def attempt(self, operation: str, parameters: Wire, connect_s: float, read_s: float) -> Answer:
+    async def attempt(self, operation: str, parameters: bytes, connect_s: float, read_s: float) -> Answer:
         """The deadlines are the client's own: the SDK fixes them when it is made."""
         del connect_s, read_s
         try:
-            answer = await asyncio.to_thread(self._operations[operation], **parameters)
+            answer = await asyncio.to_thread(self._operations[operation], **msgspec.json.decode(parameters))
         except ClientError as error:
             raise _failure(error) from error
         except (ReadTimeoutError, ConnectionClosedError) as error:
@@ -84,11 +83,11 @@ class BotoCaller(Caller):
             raise Unsent(type(error).__name__) from error
         except BotoCoreError as error:
             raise StoreUnavailable from error
-        return msgspec.convert(answer, Answer)
+        return answer_of(answer)
 
 
 def _failure(error: ClientError) -> Exception:
-    refusal = msgspec.convert(error.response, Refusal)
+    refusal = msgspec.json.decode(msgspec.json.encode(error.response), type=Refusal)
     if refusal.Error["Code"] == CANCELLED:
         return cancelled(refusal.CancellationReasons)
     return failure(str(refusal.Error["Code"]), int(refusal.ResponseMetadata["HTTPStatusCode"]), refusal.Item)

@@ -15,8 +15,6 @@ from prxy.store.table import Table
 LARGEST_BYTES = 350_000
 """DynamoDB takes items up to 400 KB (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html)."""
 
-_decoder = msgspec.json.Decoder(ChatResponse)
-
 
 class DynamoResponseCache(ResponseCache):
     """Raises StoreUnavailable; the caller does without."""
@@ -31,7 +29,7 @@ class DynamoResponseCache(ResponseCache):
         if item is None or item[TENANT] != tenant or number(item[TTL]) <= self._clock():
             return None
         try:
-            return _decoder.decode(text(item[DOCUMENT]))
+            return msgspec.json.decode(text(item[DOCUMENT]), type=ChatResponse)
         except msgspec.ValidationError:
             return None
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from prxy.canonical.errors import (
     ProviderBadResponse,
@@ -19,19 +20,17 @@ from prxy.canonical.errors import (
     ProviderStreamInterrupted,
     ProviderTimeout,
 )
-from prxy.canonical.parts import Wire
 from prxy.providers.aws.credentials import CredentialSource
-from prxy.providers.aws.sigv4 import Credentials, Scope, Signable, sign, signing_key
+from prxy.providers.aws.sigv4 import Credentials, Scope, Signable, sign, timestamp
 from prxy.providers.transport import Deadlines, HttpRequest, Transport
 from prxy.store.attempts import Unanswered, Unsent
-from prxy.store.attributes import Attribute
 from prxy.store.operations import CANCELLED, STALE_CREDENTIALS, Answer, CalledTable, Caller, Reason, cancelled, failure
 from prxy.store.table import Table
 
 
 class Fault(Struct, frozen=True, kw_only=True):
     type_: str = msgspec.field(name="__type", default="")
-    Item: dict[str, Attribute] | None = None
+    Item: dict[str, Raw] | None = None
     CancellationReasons: list[Reason] = []
 
     @property
@@ -44,9 +43,10 @@ AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 TABLES = "DynamoDB_20120810"
 """The API of tables; that of their streams is another one at the same address."""
 
+CONTENT = "application/x-amz-json-1.0"
+
 _answers = msgspec.json.Decoder(Answer)
 _faults = msgspec.json.Decoder(Fault)
-_encoder = msgspec.json.Encoder()
 
 
 class Address(Struct, frozen=True, kw_only=True):
@@ -87,19 +87,17 @@ class HttpCaller(Caller):
         self._url = address.url
         parts = urlsplit(self._url)
         self._host, self._path = parts.netloc, parts.path
-        self._key: tuple[str, str, bytes] = ("", "", b"")
 
-    async def attempt(self, operation: str, parameters: Wire, connect_s: float, read_s: float) -> Answer:
+    async def attempt(self, operation: str, parameters: bytes, connect_s: float, read_s: float) -> Answer:
         content = await self.ask(f"{TABLES}.{operation}", parameters, connect_s, read_s)
         try:
             return _answers.decode(content)
         except msgspec.DecodeError as error:
             raise Unanswered("no such answer") from error
 
-    async def ask(self, target: str, parameters: Wire, connect_s: float, read_s: float) -> bytes:
+    async def ask(self, target: str, body: bytes, connect_s: float, read_s: float) -> bytes:
         """The body of an answer that says yes. Raises as `attempt` does."""
         credentials = await self._credentials.current()
-        body = _encoder.encode(parameters)
         request = HttpRequest(
             url=self._url,
             headers=self._headers(target, body, credentials),
@@ -132,24 +130,12 @@ class HttpCaller(Caller):
         return failure(fault.word, status, fault.Item)
 
     def _headers(self, target: str, body: bytes, credentials: Credentials) -> dict[str, str]:
-        scope = Scope(
-            region=self._region,
-            service="dynamodb",
-            timestamp=time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock())),
-        )
-        headers = {
-            "content-type": "application/x-amz-json-1.0",
-            "host": self._host,
-            "x-amz-target": target,
-        }
-        request = Signable(method="POST", path=self._path, headers=headers, body=body)
-        signed = sign(request, credentials, scope, self._day_key(credentials, scope))
-        del signed["host"]
-        return signed
+        request = _request(self._host, self._path, target)
+        scope = Scope(region=self._region, service="dynamodb", timestamp=timestamp(self._clock()))
+        return {"content-type": CONTENT, "x-amz-target": target, **sign(request, body, credentials, scope)}
 
-    def _day_key(self, credentials: Credentials, scope: Scope) -> bytes:
-        secret, day, key = self._key
-        if (secret, day) != (credentials.secret_key, scope.timestamp[:8]):
-            key = signing_key(credentials.secret_key, scope)
-            self._key = (credentials.secret_key, scope.timestamp[:8], key)
-        return key
+
+@lru_cache(maxsize=32)
+def _request(host: str, path: str, target: str) -> Signable:
+    headers = (("content-type", CONTENT), ("host", host), ("x-amz-target", target))
+    return Signable(method="POST", path=path, headers=headers)

@@ -25,8 +25,6 @@ _NAMES = {"#pk": PARTITION, "#ttl": TTL, "#fp": FINGERPRINT, "#xp": EXPIRY}
 _FREE = "attribute_not_exists(#pk) OR #ttl <= :now OR (#fp = :fp AND #xp <= :now)"
 """Never claimed, no longer claimed, or claimed by an attempt at the same request that must be dead."""
 
-_decoder = msgspec.json.Decoder(ChatResponse)
-
 
 class DynamoIdempotency(Idempotency):
     def __init__(self, table: Table, *, clock: Callable[[], float] = time.time) -> None:
@@ -47,7 +45,7 @@ class DynamoIdempotency(Idempotency):
         document = msgspec.json.encode(response)
         item = _claimed(once, int(self._clock()))
         if len(document) <= LARGEST_BYTES:
-            item[DOCUMENT] = document.decode()
+            item = {**item, DOCUMENT: document.decode()}
         own = Condition(expression="#o = :o", names={"#o": NONCE}, values={":o": once.nonce})
         try:
             await self._table.put_item(item, condition=own)
@@ -103,7 +101,7 @@ def _kept(item: Item) -> ChatResponse:
             param="Idempotency-Key",
         )
     try:
-        return _decoder.decode(text(item[DOCUMENT]))
+        return msgspec.json.decode(text(item[DOCUMENT]), type=ChatResponse)
     except msgspec.ValidationError as error:
         raise NotReplayable(
             "The request with this Idempotency-Key has finished; its answer was kept by another version of "

@@ -75,7 +75,12 @@ def verify(key: ApiKey | None, text: str, now: int) -> bool:
 
 
 def prove(key: ApiKey, text: str) -> ApiKey:
-    """The key as the caller proved it: with the presented secret alone, so that it can be compared again later."""
+    """The key as the caller proved it: with the presented secret alone, so that it can be compared again later.
+
+    The text has been verified: where no other secret counts, it is that of the key.
+    """
+    if key.previous_hash is None:
+        return key
     return replace(key, secret_hash=hashed(text), previous_hash=None, previous_until=None)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from prxy.store.ports import Latencies, Lesson, Lessons
 from prxy.store.schema import (
@@ -32,7 +33,7 @@ STALE_S = 600.0
 _NONE = Lesson()
 
 
-class _Known(NamedTuple):
+class _Known(Struct, frozen=True):
     lesson: Lesson
     read_at: float
 
@@ -90,7 +91,7 @@ class DynamoLessons(Lessons):
             self._known.popitem(last=False)
 
 
-class _Measured(NamedTuple):
+class _Measured(Struct, frozen=True):
     seconds: float
     at: float
 

@@ -8,9 +8,11 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from prxy.canonical.errors import GatewayError, KeyMoved, NotAuthenticated, NotFound, StoreUnavailable
+from prxy.canonical.errors import GatewayError, KeyChanged, NotAuthenticated, NotFound, StoreUnavailable
 from prxy.store import admission
 from prxy.store.attempts import RESERVE, SETTLE, Attempts
+from prxy.store.attributes import Stored
+from prxy.store.holds import lapsed_in
 from prxy.store.key_text import accepts
 from prxy.store.ports import Ledger, Standings, Sweeper
 from prxy.store.records import Account, ApiKey, Claim, Hold, Lapsed, Standing, Use
@@ -64,7 +66,7 @@ class DynamoLedger(Ledger, Sweeper, Standings):
             late = late or resent
             match verdict:
                 case Admitted(hold):
-                    return replace(hold, resent=hold.resent or late)
+                    return replace(hold, resent=True) if late else hold
                 case Stale(stored):
                     account = await self._renewed(stored, account, claim, late=late)
                 case Crowded(lapsed):
@@ -82,9 +84,9 @@ class DynamoLedger(Ledger, Sweeper, Standings):
     async def _try_reserve(self, account: Account, claim: Claim, *, late: bool) -> tuple[Verdict, bool]:
         """What became of it, and whether a copy of it may be late; `late`: one of an earlier try may be."""
         place = self._at(account.id)
-        if not admission.fits(account, claim):
-            return judge(account, claim, await self._table.get_item(place)), False
         update = admission.reserve(account, claim)
+        if update is None:
+            return judge(account, claim, await self._table.get_item(place)), False
         try:
             written = await self._table.update_item(place, update, attempts=self._reserving)
         except ConditionFailed as error:
@@ -98,7 +100,7 @@ class DynamoLedger(Ledger, Sweeper, Standings):
     async def _renewed(self, stored: Account, account: Account, claim: Claim, *, late: bool) -> Account:
         """The account to try next.
 
-        Raises NotAuthenticated where its caller's secret opens it no more, and KeyMoved where the claim names the
+        Raises NotAuthenticated where its caller's secret opens it no more, and KeyChanged where the claim names the
         budgets of a project that it left.
         """
         if self._remember is not None:
@@ -112,9 +114,9 @@ class DynamoLedger(Ledger, Sweeper, Standings):
     async def _end(self, account: Account, claim: Claim, *, late: bool) -> None:
         """Nobody will use the reserve any more: where a copy may be late, keep it from leaving a hold."""
         if late:
-            await self._void(account, claim)
+            await self._withdraw(account, claim)
 
-    async def _void(self, account: Account, claim: Claim) -> None:
+    async def _withdraw(self, account: Account, claim: Claim) -> None:
         """Take it back where it stands, or keep it from landing later; it may land between the two, hence the third."""
         at = windows(claim.now)
         hold = Hold(
@@ -152,7 +154,8 @@ class DynamoLedger(Ledger, Sweeper, Standings):
 
     async def _settle(self, hold: Hold, actual_nano: int | None, use: Use | None) -> None:
         """The second try is without the clearing, which somebody else may have done in the meantime."""
-        for each in (hold, replace(hold, lapsed=(), outdated=())):
+        for clearing in (True, False):
+            each = hold if clearing else replace(hold, lapsed=(), outdated=())
             update = admission.settle(each, actual_nano, use)
             try:
                 await self._table.update_item(self._at(hold.account_id), update, attempts=self._settling)
@@ -161,6 +164,7 @@ class DynamoLedger(Ledger, Sweeper, Standings):
                     _log.info("settle_found_no_hold", extra=_amounts(hold, actual_nano))
                     return
             else:
+                _say_forfeited(hold.account_id, each.lapsed)
                 return
         raise StoreUnavailable
 
@@ -171,7 +175,7 @@ class DynamoLedger(Ledger, Sweeper, Standings):
 
     async def sweep(self, account_id: str, now: int) -> int:
         """Forfeit the dead holds of an idle account; how many there were. Raises NotFound and StoreUnavailable."""
-        lapsed = admission.lapsed_in(await self._item(account_id), now)
+        lapsed = lapsed_in(await self._item(account_id), now)
         if lapsed:
             await self._forfeit(account_id, lapsed)
         return len(lapsed)
@@ -181,13 +185,15 @@ class DynamoLedger(Ledger, Sweeper, Standings):
             await self._table.update_item(self._at(account_id), admission.sweep(lapsed), attempts=self._settling)
         except ConditionFailed:
             _log.info("sweep_was_second", extra={"account_id": account_id})
+        else:
+            _say_forfeited(account_id, lapsed)
 
     async def standings(self, account_id: str, now: int) -> tuple[Standing, Standing]:
         """Of the day and of the month. Raises NotFound and StoreUnavailable."""
         item, at = await self._item(account_id), windows(now)
         return _standing(item, at.day, day_ends_at(now)), _standing(item, at.month, month_ends_at(now))
 
-    async def _item(self, account_id: str) -> Item:
+    async def _item(self, account_id: str) -> Stored:
         item = await self._table.get_item(self._at(account_id))
         if item is None:
             raise NotFound(f"There is no account with id '{account_id}'.", code="key_not_found", param="id")
@@ -202,7 +208,7 @@ def _changed_hands(stored: Account, account: Account, now: int) -> GatewayError 
         if not accepts(stored, account.secret_hash, now):
             return NotAuthenticated()
         if stored.project != account.project:
-            return KeyMoved()
+            return KeyChanged()
     return None
 
 
@@ -222,6 +228,13 @@ def _standing(item: Item, window: str, ends_at: int) -> Standing:
         unconfirmed_nano=number(item.get(unconfirmed_in(window), 0)),
         resets_at=ends_at,
     )
+
+
+def _say_forfeited(account_id: str, lapsed: tuple[Lapsed, ...]) -> None:
+    """Tombstones were nobody's money."""
+    if lost := [each.amount_nano for each in lapsed if each.amount_nano]:
+        told = {"account_id": account_id, "holds": len(lost), "held_nano": sum(lost)}
+        _log.warning("holds_forfeited", extra=told)
 
 
 def _amounts(hold: Hold, actual_nano: int | None) -> dict[str, str | int | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Protocol
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
@@ -13,6 +13,7 @@ from prxy.canonical.response import ChatResponse
 from prxy.store.records import (
     Account,
     ApiKey,
+    Attempted,
     AuditEntry,
     Budget,
     Claim,
@@ -96,8 +97,8 @@ class Ledger(Protocol):
         """Admit a call and hold its worst case, in one conditional write.
 
         Raises NotAuthenticated (revoked, frozen, expired), CostLimitExceeded, RateLimited, IdempotencyConflict (a twin
-        of a running call), KeyMoved (the claim names the budgets of another project), StoreUnavailable (also where the
-        outcome stayed unknown: no provider may be called then).
+        of a running call), KeyChanged (the claim names the budgets of another project, or bounds no cost where a
+        limit in USD is), StoreUnavailable (also where the outcome stayed unknown: no provider may be called then).
         """
         ...
 
@@ -202,6 +203,26 @@ class UseReports(Protocol):
         """At most `limit` of what a key used in a day, one by one, behind the place `after`; empty: from the first.
 
         Raises StoreUnavailable.
+        """
+        ...
+
+
+class Reconciled(Struct, frozen=True, kw_only=True):
+    """What became of an attempt whose charge nobody had confirmed."""
+
+    accounts: Sequence[Literal["key", "project", "tenant"]]
+    """Whose charge was replaced by the cost just now: `key`, `project`, `tenant`. None: all of them were before."""
+    given_back_nano: int
+    """To each of these."""
+
+
+class Reconciliation(Protocol):
+    async def reconcile(self, key: ApiKey, attempt: Attempted, cost_nano: int, now: int) -> Reconciled:
+        """Replace what is charged for an attempt without the provider's word by what it did cost, in the key and in the
+        budgets that it drew on; in counters and in sums of use, all at once, safe to repeat.
+
+        Raises NotFound, KeyConflict (it is settled, at another cost), InvalidRequest (more than was held) and
+        StoreUnavailable.
         """
         ...
 

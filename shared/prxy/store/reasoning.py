@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
 import msgspec
 from msgspec import Struct
@@ -20,7 +21,11 @@ CALL_ID = "id"
 KEPT_BYTES = 16_000_000
 """What one process keeps beside the table, so that the next turn of the same conversation costs no read."""
 
-_decoder = msgspec.json.Decoder(tuple[Part, ...])
+
+@cache
+def _decoder() -> msgspec.json.Decoder[tuple[Part, ...]]:
+    """Made late: few calls go on from the thoughts of another one."""
+    return msgspec.json.Decoder(tuple[Part, ...])
 
 
 class Thought(Struct, frozen=True):
@@ -44,7 +49,7 @@ class DynamoReasoningMemory(ReasoningMemory):
             found |= await self._fetch(tenant, missing)
         now = self._clock()
         return {
-            call_id: _decoder.decode(thought.document)
+            call_id: _decoder().decode(thought.document)
             for call_id, thought in found.items()
             if thought is not None and thought.until > now
         }

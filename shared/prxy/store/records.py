@@ -163,9 +163,11 @@ class Claim(Struct, frozen=True, kw_only=True):
     nonce: str
     """Names this attempt: a second claim with the same request id and another nonce is a twin."""
     amount_nano: int
-    """The most that the provider may bill. 0 where no price is known and no USD limit applies."""
+    """The most that the provider may bill; 0 where nothing bounds that."""
     now: int
     """Epoch seconds at admission; fixes the windows for good."""
+    bounded: bool = True
+    """Whether the amount bounds the bill. Where it does not, no account with a limit in USD may admit the call."""
     again: bool = False
     """A step of a call that is counted as a request elsewhere."""
     limits: Limits = NO_LIMITS
@@ -182,6 +184,10 @@ class Lapsed(Struct, frozen=True, kw_only=True):
     """None: a tombstone."""
     amount_nano: int
     day: str
+    at: int
+    """When its call was admitted: epoch seconds."""
+    project: str | None = None
+    """That of the key when its call was admitted; where it had none, that of when the hold was found."""
 
 
 class Hold(Struct, frozen=True, kw_only=True):
@@ -202,7 +208,7 @@ class Hold(Struct, frozen=True, kw_only=True):
     lapsed: tuple[Lapsed, ...] = ()
     """Holds of dead calls that the settle of this one clears away."""
     outdated: tuple[str, ...] = ()
-    """Attribute names of old windows, likewise."""
+    """Names of attributes that nobody will ask for, likewise."""
     requests_remaining: int | None = None
     """Of requests_per_minute, after this call."""
     warned: bool = False
@@ -231,6 +237,19 @@ class Tokens(Struct, frozen=True, array_like=True):
     cache_write: int = 0
     output: int = 0
     reasoning: int = 0
+
+
+class Attempted(Struct, frozen=True, kw_only=True):
+    """Names a single attempt among all of its key."""
+
+    at: int
+    """When it was admitted: epoch seconds."""
+    nonce: str
+
+    @property
+    def name(self) -> str:
+        """As one word, in the order of their admission."""
+        return f"{self.at:010d}#{self.nonce}"
 
 
 class Use(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -273,6 +292,10 @@ class Use(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cost_nano: int = field(default=0, name="c")
     unconfirmed_nano: int = field(default=0, name="u")
     """Charged in full because the provider's word is missing."""
+
+    @property
+    def attempt(self) -> Attempted:
+        return Attempted(at=self.at, nonce=self.nonce)
 
 
 class Used(Struct, frozen=True, kw_only=True):

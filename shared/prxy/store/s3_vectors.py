@@ -53,9 +53,6 @@ class Answer(Struct, frozen=True, kw_only=True):
     word: str = msgspec.field(name="__type", default="")
 
 
-_answers = msgspec.json.Decoder(Answer)
-
-
 class Bucket(Struct, frozen=True, kw_only=True):
     name: str
     region: str
@@ -151,7 +148,7 @@ class S3Vectors(VectorStore):
         finally:
             await reply.aclose()
         if reply.status == 200:
-            return _answers.decode(body or b"{}")
+            return msgspec.json.decode(body or b"{}", type=Answer)
         fault = _fault(reply.headers.get("x-amzn-errortype", ""), body)
         if fault not in (_MISSING, _MADE_ALREADY):
             _log.warning("vector_store_refused", extra={"operation": operation, "cause": fault or str(reply.status)})
@@ -163,6 +160,6 @@ def _fault(header: str, body: bytes) -> str:
     if header:
         return header.partition(":")[0]
     try:
-        return _answers.decode(body).word.rpartition("#")[2]
+        return msgspec.json.decode(body, type=Answer).word.rpartition("#")[2]
     except msgspec.DecodeError:
         return ""

@@ -2,7 +2,7 @@
 
     entity            pk                        sk       attributes
     key and budget    K#<public id>             key      doc st v xp? · d… m… q… u… unc · res · use? · gk gs
-    tenant's budget   B#<tenant>                budget   doc st v · d… m… q… u… unc · res · gk gs
+    tenant's budget   B#<tenant>                budget   doc st v · d… m… q… u… unc · res · use? · gk gs
     project's budget  J#<n>/<tenant>/<project>  budget   the same; <n> is the length of the tenant's name
     provider keys     P#<tenant>                keys     k#<provider> {s last at} …
     audit entry       A#<year>                  <ms>#…   doc
@@ -13,6 +13,7 @@
     call run once     I#<public id>#<sha>       once     fp o xp? doc? ttl
     shelved vector    T#<tenant>#shelf#<sha>    <age>#…  tn n vec ttl
     use of a call     U#<public id>#<day>       <at>#…   tn doc ttl
+    forfeited hold    U#<pk of a budget>#<day>  <at>#…   doc ttl
     latest hits       H#<public id>             hits     tn use ttl
     use of a day      R#<public id>#<month>     <day>#…  tn pj? · calls, tokens and nano-USD as `Used` names them
 
@@ -26,9 +27,11 @@
     s          of a provider key: what the cipher made of it; `last` its last characters, `at` when it was put
     n, vec     what the vector stands for, and its 8-bit coordinates in base64
     ttl        epoch seconds; a read ignores what is past it, DynamoDB deletes it later
-    res        {<rid>: {a: nano-USD, o: nonce, x: expiry, d: day}}, the holds in flight; without `o` a tombstone
+    res        {<rid>: {a: nano-USD, o: nonce, x: expiry, d: day, j?: project}}, the holds in flight; without `o` a
+               tombstone. `j` is that of the key when it was written; budgets belong to theirs for good
     use        what the last settled call did use, as JSON text: the stream of the table tells every one of them.
-               Of hits: a list of such, the last that were put there together
+               With holds that were forfeited in the same write, and of hits: a list of such. Of a budget: nothing else
+               than forfeited holds
     <at>#…     epoch seconds and the nonce of the attempt; <day>#… is followed by provider/model, of calls in a
                project <day>@<project>#…
     d20261122 m202611      nano-USD spent or held in that day, in that month
@@ -51,15 +54,16 @@ from __future__ import annotations
 import hashlib
 import time
 from calendar import monthrange
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from itertools import filterfalse
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from prxy.canonical.parts import Wire
-from prxy.store.records import Account, ApiKey, AuditEntry, Budget, KeyStatus, ProviderKey, Use, budget_id
+from prxy.store.records import Account, ApiKey, Attempted, AuditEntry, Budget, KeyStatus, ProviderKey, Use, budget_id
 from prxy.store.table import Item, Value
 
 PARTITION, SORT, TTL = "pk", "sk", "ttl"
@@ -72,7 +76,7 @@ LESSONS, REWARD = "n", "s"
 USE = "use"
 SEALED, LAST, PUT_AT = "s", "last", "at"
 _OF_PROVIDER = "k#"
-AMOUNT, NONCE, HOLD_EXPIRY, HOLD_DAY = "a", "o", "x", "d"
+AMOUNT, NONCE, HOLD_EXPIRY, HOLD_DAY, HOLD_PROJECT = "a", "o", "x", "d", "j"
 INDEX, INDEX_PARTITION, INDEX_SORT = "keys_by_tenant", "gk", "gs"
 ALL_KEYS, OF_TENANTS, OF_PROJECTS = "K", "B", "J"
 _KINDS = {"tenant": OF_TENANTS, "project": OF_PROJECTS}
@@ -173,12 +177,13 @@ def hits_at(key_id: str) -> Item:
     return {PARTITION: f"H#{key_id}", SORT: "hits"}
 
 
-def use_at(key_id: str, use: Use) -> Item:
-    return {PARTITION: uses_partition(key_id, day_of(use.at)), SORT: f"{use.at:010d}#{use.nonce}"}
+def use_at(owner: str, attempt: Attempted) -> Item:
+    """`owner`: the id of a key, or the partition of a budget."""
+    return {PARTITION: uses_partition(owner, day_of(attempt.at)), SORT: attempt.name}
 
 
-def uses_partition(key_id: str, day: str) -> str:
-    return f"U#{key_id}#{day}"
+def uses_partition(owner: str, day: str) -> str:
+    return f"U#{owner}#{day}"
 
 
 def day_of_use_at(key_id: str, use: Use) -> Item:
@@ -289,6 +294,10 @@ def parse_provider_keys(tenant: str, item: Item) -> Mapping[str, ProviderKey]:
 
 
 _DATED = frozenset("dmuq")
+_UNDATED = frozenset(
+    (PARTITION, SORT, INDEX_PARTITION, INDEX_SORT, DOCUMENT, STATUS, VERSION, EXPIRY, TENANT, HOLDS, UNCONFIRMED, USE)
+)
+"""What else stands in the item of an account."""
 
 
 class Windows(Struct, frozen=True, kw_only=True):
@@ -303,6 +312,12 @@ class Windows(Struct, frozen=True, kw_only=True):
     oldest_day: str
     oldest_month: str
     oldest_minute: str
+    lasting: frozenset[str]
+    """Names that are not outdated, whatever else is."""
+
+    def outdated(self, names: Iterable[str]) -> list[str]:
+        """Those that count a window that nobody can ask for any more."""
+        return [name for name in filterfalse(self.lasting.__contains__, names) if self.outdates(name)]
 
     def outdates(self, name: str) -> bool:
         """Whether the attribute counts a window that nobody can ask for any more."""
@@ -328,13 +343,16 @@ def _windows(minute: int) -> Windows:
     now = minute * 60
     today = time.gmtime(now)
     last_month = time.gmtime(now - today.tm_mday * 86_400)
+    current = [time.strftime(name, today) for name in ("d%Y%m%d", "m%Y%m", "q%Y%m%d%H%M")]
+    this_day, this_month, this_minute = current
     return Windows(
-        day=time.strftime("d%Y%m%d", today),
-        month=time.strftime("m%Y%m", today),
-        minute=time.strftime("q%Y%m%d%H%M", today),
+        day=this_day,
+        month=this_month,
+        minute=this_minute,
         oldest_day=time.strftime("d%Y%m%d", time.gmtime(now - 86_400)),
         oldest_month=time.strftime("m%Y%m", last_month),
         oldest_minute=time.strftime("q%Y%m%d%H%M", time.gmtime(now - 120)),
+        lasting=_UNDATED.union(current),
     )
 
 
@@ -353,6 +371,7 @@ def unconfirmed_in(window: str) -> str:
     return "u" + window[1:]
 
 
+@lru_cache(maxsize=256)
 def reservation_id(request_id: str) -> str:
     """The first 96 bits of a SHA-256, in hex: the same event gives the same id in every process."""
     return hashlib.sha256(request_id.encode()).hexdigest()[:24]
@@ -372,6 +391,6 @@ def text(value: Value) -> str:
 
 
 def mapping(value: Value) -> Mapping[str, Value]:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return value
     raise TypeError(f"A {type(value).__name__} stands where a map belongs.")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, Self, TypeAlias
 
 from msgspec import Struct
 
@@ -15,10 +15,16 @@ from prxy.canonical.errors import StoreUnavailable
 from prxy.canonical.parts import Wire
 from prxy.store.attempts import READ, SETTLE, Attempts
 
+if TYPE_CHECKING:
+    from prxy.store.attributes import Stored
+
 Value: TypeAlias = "str | int | bool | Mapping[str, Value] | Sequence[Value] | None"
 """What an attribute may hold. Numbers are integers: there is no fraction in money, times or versions."""
 
-Item: TypeAlias = dict[str, Value]
+Item: TypeAlias = Mapping[str, Value]
+
+MARK = "\0"
+"""Begins a blank, and nothing else in a form."""
 
 
 class ConditionFailed(Exception):
@@ -27,7 +33,7 @@ class ConditionFailed(Exception):
     The table's own error, not the client's: each caller knows what its condition meant and raises that.
     """
 
-    def __init__(self, item: Item | None, *, resent: bool = False) -> None:
+    def __init__(self, item: Stored | None, *, resent: bool = False) -> None:
         super().__init__("The condition of a write did not hold.")
         self.item = item
         """The item as it stood; None where there is none, or where the store does not return it."""
@@ -73,12 +79,36 @@ class Condition(Struct, frozen=True, kw_only=True):
     values: Mapping[str, Value] = {}
 
 
-class Update(Struct, frozen=True, kw_only=True):
+class Update(Struct, frozen=True, kw_only=True, eq=False):
+    """Told apart by identity, so that what is made of a form can be kept beside it."""
+
     expression: str
     condition: str = ""
     names: Mapping[str, str] = {}
     values: Mapping[str, Value] = {}
     returned: Returned = Returned.NONE
+
+
+class Blank(str):
+    """Stands in the names and values of a form for a text that `Filled` tells, under the name given here."""
+
+    __slots__ = ()
+
+    def __new__(cls, name: str) -> Self:
+        return super().__new__(cls, f"{MARK}{name}")
+
+
+class BlankNumber(Blank):
+    """The same for a number."""
+
+    __slots__ = ()
+
+
+class Filled(Struct, frozen=True):
+    """One of many updates that differ in their blanks alone: their form is kept, and its text is made once."""
+
+    form: Update
+    blanks: Mapping[str, str | int]
 
 
 class Put(Struct, frozen=True, kw_only=True):
@@ -107,7 +137,7 @@ class Query(Struct, frozen=True, kw_only=True):
 
 
 class Written(Struct, frozen=True, kw_only=True):
-    item: Item | None = None
+    item: Stored | None = None
     """The item after the write, where `Returned.NEW` was asked for."""
     resent: bool = False
     """An earlier copy of the same write was sent and not answered; it may still land."""
@@ -116,7 +146,7 @@ class Written(Struct, frozen=True, kw_only=True):
 class Table(Protocol):
     """Every method raises StoreUnavailable (Throttled, OutcomeUnknown or StoreRejected where that is known)."""
 
-    async def get_item(self, key: Mapping[str, Value], *, consistent: bool = True) -> Item | None: ...
+    async def get_item(self, key: Mapping[str, Value], *, consistent: bool = True) -> Stored | None: ...
 
     async def get_items(self, keys: Sequence[Mapping[str, Value]]) -> Sequence[Item]:
         """The items that exist, in any order, eventually consistent."""
@@ -126,7 +156,9 @@ class Table(Protocol):
         """Raises ConditionFailed."""
         ...
 
-    async def update_item(self, key: Mapping[str, Value], update: Update, *, attempts: Attempts = SETTLE) -> Written:
+    async def update_item(
+        self, key: Mapping[str, Value], update: Update | Filled, *, attempts: Attempts = SETTLE
+    ) -> Written:
         """Raises ConditionFailed."""
         ...
 
@@ -137,7 +169,8 @@ class Table(Protocol):
     async def transact(self, writes: Sequence[Put | Change]) -> None:
         """All of them, at most 100 and no two to the same item, or none. Raises TransactionCancelled.
 
-        Safe to repeat only where a condition keeps it from being applied twice.
+        A copy of it that is sent because no answer came finds the first one, and is not applied again. To call this
+        anew is another transaction: safe only where a condition keeps it from being applied twice.
         """
         ...
 

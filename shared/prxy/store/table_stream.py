@@ -90,6 +90,7 @@ class TableStream:
 
     async def _call(self, operation: str, *, api: str = _STREAMS, **parameters: Json) -> Json:
         try:
-            return msgspec.json.decode(await self._caller.ask(f"{api}.{operation}", parameters, CONNECT_S, READ_S))
+            body = msgspec.json.encode(parameters)
+            return msgspec.json.decode(await self._caller.ask(f"{api}.{operation}", body, CONNECT_S, READ_S))
         except (Unsent, Unanswered, msgspec.DecodeError) as error:
             raise StoreUnavailable from error

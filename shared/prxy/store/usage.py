@@ -5,6 +5,9 @@ exactly as often as it was charged, and maybe more than once. What caches answer
 its own beside that of the key tells of it, several calls in one write. An item named by the attempt and the sum that
 counts it are written in one transaction: where the item is there already, the sum has it.
 
+What is forfeited is told in the same way, by keys and by the budgets that they share. The items of a budget are in no
+sum, since those of the keys are.
+
 https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html (as of 2026-11-22)
 """
 
@@ -22,6 +25,8 @@ from prxy.store.ports import HitKeeper, UseKeeper, UsePage, UseReports
 from prxy.store.records import DayOfUse, Use, Used
 from prxy.store.schema import (
     DOCUMENT,
+    OF_PROJECTS,
+    OF_TENANTS,
     PARTITION,
     PROJECT,
     SORT,
@@ -38,7 +43,18 @@ from prxy.store.schema import (
     use_prefix,
     uses_partition,
 )
-from prxy.store.table import Change, Condition, Item, Put, Query, StoreRejected, Table, TransactionCancelled, Update
+from prxy.store.table import (
+    Change,
+    Condition,
+    Item,
+    Put,
+    Query,
+    StoreRejected,
+    Table,
+    TransactionCancelled,
+    Update,
+    Value,
+)
 from prxy.store.use_text import parse_uses, render_use, render_uses
 
 KEPT_S = 400 * 86_400
@@ -51,6 +67,7 @@ _BEFORE, _BEHIND = "!", "~"
 HITS_KEPT_S = 7 * 86_400
 """How long the last ones stand where they were put; a stream has told them within a day."""
 _KEYS, _HITS = text(api_key_at("")[PARTITION]), text(hits_at("")[PARTITION])
+_BUDGETS = frozenset({f"{OF_TENANTS}#", f"{OF_PROJECTS}#"})
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +79,8 @@ class Text(Struct, frozen=True):
 class Image(Struct, frozen=True):
     """What matters of an item."""
 
-    tn: Text
+    tn: Text | None = None
+    """Not of a budget."""
     use: Text | None = None
 
 
@@ -89,46 +107,52 @@ class Record(Struct, frozen=True):
 class Told(Struct, frozen=True, kw_only=True):
     """One of the uses that a record tells."""
 
-    key_id: str
-    tenant: str
+    owner: str
+    """Of the item in which it is kept: the id of the key, or the partition of the budget."""
+    tenant: str | None
+    """None: it is told of a budget."""
     use: Use
 
 
 def told(record: Json) -> Sequence[Told]:
-    """Nothing where it tells of something else than a settlement or hits.
+    """Nothing where it tells of something else than a settlement, a forfeiture or hits.
 
     Raises ValueError, TypeError and MsgspecError for what is no such record.
     """
     images = msgspec.convert(record, Record).dynamodb
-    prefix, key_id = images.Keys.pk.S[: len(_KEYS)], images.Keys.pk.S[len(_KEYS) :]
-    if prefix not in {_KEYS, _HITS} or images.NewImage is None:
+    partition, of_key = images.Keys.pk.S, images.Keys.pk.S[:2] in {_KEYS, _HITS}
+    if images.NewImage is None or not (of_key or partition[:2] in _BUDGETS):
         return ()
     image = msgspec.convert(images.NewImage, Image)
     if image.use is None or (images.OldImage and image.use == images.OldImage.use):
         return ()
-    return [Told(key_id=key_id, tenant=image.tn.S, use=use) for use in parse_uses(image.use.S)]
+    if of_key and image.tn is None:
+        raise ValueError("The item of a key names no tenant.")
+    owner, tenant = partition[2:] if of_key else partition, image.tn.S if image.tn else None
+    return [Told(owner=owner, tenant=tenant, use=use) for use in parse_uses(image.use.S)]
 
 
 def writes(uses: Sequence[Told]) -> Sequence[Put | Change]:
     """One transaction: the uses, all of one key, project, day and model, and the sum that counts them."""
     absent = Condition(expression=f"attribute_not_exists({PARTITION})")
-    first = uses[0]
+    new, first = [Put(item=_item(each), condition=absent) for each in uses], uses[0]
+    if first.tenant is None:
+        return new
     total = sum((_used(each.use) for each in uses), Used())
     added = {name: amount for name, amount in structs.asdict(total).items() if amount}
     names = {f"#{at}": name for at, name in enumerate(added)} | {"#t": TENANT}
-    values: Item = {f":{at}": amount for at, amount in enumerate(added.values())} | {":t": first.tenant}
+    values: dict[str, Value] = {f":{at}": amount for at, amount in enumerate(added.values())} | {":t": first.tenant}
     expression = "SET #t = :t"
     if first.use.project is not None:
         expression, names["#j"], values[":j"] = f"{expression}, #j = :j", PROJECT, first.use.project
     expression += " ADD " + ", ".join(f"#{at} :{at}" for at in range(len(added))) if added else ""
     update = Update(expression=expression, names=names, values=values)
-    new = [Put(item=_item(each), condition=absent) for each in uses]
-    return [*new, Change(key=day_of_use_at(first.key_id, first.use), update=update)]
+    return [*new, Change(key=day_of_use_at(first.owner, first.use), update=update)]
 
 
 def _item(each: Told) -> Item:
-    ttl = each.use.at + KEPT_S
-    return {**use_at(each.key_id, each.use), TENANT: each.tenant, DOCUMENT: render_use(each.use), TTL: ttl}
+    item = {**use_at(each.owner, each.use.attempt), DOCUMENT: render_use(each.use), TTL: each.use.at + KEPT_S}
+    return item if each.tenant is None else {**item, TENANT: each.tenant}
 
 
 def _used(use: Use) -> Used:
@@ -185,7 +209,7 @@ class DynamoUsage(UseKeeper, HitKeeper, UseReports):
             for each in uses:
                 await self._add([each])
             return
-        _log.error("usage_not_kept", extra={"key_id": uses[0].key_id, "request_id": uses[0].use.request_id})
+        _log.error("usage_not_kept", extra={"key_id": uses[0].owner, "request_id": uses[0].use.request_id})
 
     async def days(self, key_id: str, first: str, last: str) -> Sequence[DayOfUse]:
         found: list[DayOfUse] = []
@@ -210,9 +234,9 @@ def _rows(records: Sequence[Json]) -> Iterator[list[tuple[int, Told]]]:
     seen: set[tuple[str, str]] = set()
     for at, record in enumerate(records):
         for each in _readable(record):
-            if (each.key_id, each.use.nonce) not in seen:
-                seen.add((each.key_id, each.use.nonce))
-                place = day_of_use_at(each.key_id, each.use)
+            if (each.owner, each.use.nonce) not in seen:
+                seen.add((each.owner, each.use.nonce))
+                place = day_of_use_at(each.owner, each.use)
                 rows.setdefault((text(place[PARTITION]), text(place[SORT])), []).append((at, each))
     yield from rows.values()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import msgspec
 
@@ -10,7 +11,11 @@ from prxy.store.records import Use
 from prxy.store.schema import text
 from prxy.store.table import Value
 
-_uses: msgspec.json.Decoder[Use | list[Use]] = msgspec.json.Decoder(Use | list[Use])
+
+@cache
+def _decoder() -> msgspec.json.Decoder[Use | list[Use]]:
+    """Made late: who serves calls only writes uses."""
+    return msgspec.json.Decoder(Use | list[Use])
 
 
 def render_use(use: Use) -> str:
@@ -23,7 +28,7 @@ def render_uses(uses: Sequence[Use]) -> str:
 
 def parse_uses(value: Value) -> Sequence[Use]:
     """One as well as several. Raises TypeError and msgspec's DecodeError for what is none."""
-    match _uses.decode(text(value)):
+    match _decoder().decode(text(value)):
         case Use() as use:
             return (use,)
         case uses:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
 
 from msgspec import Struct
 
-from prxy.canonical.errors import CostLimitExceeded, GatewayError, IdempotencyConflict, NotAuthenticated, RateLimited
+from prxy.canonical.errors import (
+    CostLimitExceeded,
+    GatewayError,
+    IdempotencyConflict,
+    KeyChanged,
+    NotAuthenticated,
+    RateLimited,
+)
 from prxy.money.usd import usd_from_nano
-from prxy.store.admission import held, lapsed_in, limits_of
+from prxy.store.admission import held, limits_of
+from prxy.store.attributes import Stored
+from prxy.store.holds import lapsed_in
 from prxy.store.records import Account, ApiKey, Claim, Hold, KeyStatus, Lapsed
 from prxy.store.schema import (
     HOLDS,
@@ -22,7 +30,6 @@ from prxy.store.schema import (
     reservation_id,
     windows,
 )
-from prxy.store.table import Item
 
 
 class Stale(Struct, frozen=True):
@@ -50,7 +57,7 @@ class Unclear(Struct, frozen=True):
 Verdict = Admitted | Stale | Crowded | Unclear | GatewayError
 
 
-def judge(account: Account, claim: Claim, item: Item | None) -> Verdict:
+def judge(account: Account, claim: Claim, item: Stored | None) -> Verdict:
     """Why write 1 was not applied, from the item as it stood."""
     if item is None:
         return NotAuthenticated()
@@ -64,6 +71,8 @@ def judge(account: Account, claim: Claim, item: Item | None) -> Verdict:
         return NotAuthenticated()
     if stored.version != account.version:
         return Stale(stored)
+    if not claim.bounded and limits_of(account, claim).money:
+        return KeyChanged()
     return _over_money(account, claim, item) or _over_rate(account, claim, item) or Unclear()
 
 
@@ -75,7 +84,7 @@ def _name(account: Account) -> str:
     return "key" if isinstance(account, ApiKey) else account.kind
 
 
-def _over_money(account: Account, claim: Claim, item: Item) -> CostLimitExceeded | None:
+def _over_money(account: Account, claim: Claim, item: Stored) -> CostLimitExceeded | None:
     at, limits = windows(claim.now), limits_of(account, claim)
     rows = (
         ("request", limits.per_request_nano, 0, None),
@@ -88,7 +97,7 @@ def _over_money(account: Account, claim: Claim, item: Item) -> CostLimitExceeded
     return None
 
 
-class Money(NamedTuple):
+class Money(Struct, frozen=True):
     whose: str
     limit_nano: int
     spent_nano: int
@@ -108,7 +117,7 @@ def _cost_limit(window: str, claim: Claim, money: Money, ends_at: int | None) ->
     return error
 
 
-def _over_rate(account: Account, claim: Claim, item: Item) -> RateLimited | Crowded | None:
+def _over_rate(account: Account, claim: Claim, item: Stored) -> RateLimited | Crowded | None:
     limits, name = limits_of(account, claim), _name(account)
     calls = limits.requests_per_minute
     if calls is not None and number(item.get(windows(claim.now).minute, 0)) >= calls:

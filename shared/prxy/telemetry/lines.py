@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import assert_never
 
 from prxy.call_record import CallRecord, Journal, Refusal
@@ -19,8 +20,14 @@ class LogJournal(Journal):
             return
         match noted:
             case CallRecord():
-                _calls.info("call", extra={**of_call(noted), **of_answer(noted)})
+                _tell("call", {**of_call(noted), **of_answer(noted)})
             case Refusal():
-                _calls.info("refused", extra=dict(of_refusal(noted)))
+                _tell("refused", of_refusal(noted))
             case _ as never:
                 assert_never(never)
+
+
+def _tell(event: str, told: Mapping[str, object]) -> None:
+    """As `Logger.info` would, without looking for the line of code that it was called from: a third of its cost."""
+    record = {"name": _calls.name, "levelno": logging.INFO, "levelname": "INFO", "msg": event, **told}
+    _calls.handle(logging.makeLogRecord(record))

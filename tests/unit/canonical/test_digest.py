@@ -6,7 +6,8 @@ from hypothesis import given
 from tests.strategies import json_objects
 
 from prxy.canonical.digest import digest
-from prxy.canonical.parts import Extras, Text
+from prxy.canonical.parts import Extras, Text, ToolResult
+from prxy.canonical.request import ChatRequest, FunctionTool, Message, Role
 
 
 def _reversed(value: Any) -> Any:
@@ -36,6 +37,27 @@ def test_canonical_values_count_by_their_content() -> None:
 
     assert digest(first) == digest(second)
     assert digest(first) != digest(Text(text="a"))
+
+
+def test_where_and_how_it_was_written_does_not_count() -> None:
+    spelled = Extras(format="wire", spelling=frozenset({"content:list"}))
+    first = Message(role=Role.USER, parts=(Text(text="a"),), at="messages[0]")
+    second = Message(role=Role.USER, parts=(Text(text="a", extras=spelled),), at="messages[7]", extras=spelled)
+
+    assert digest(first) == digest(second)
+    assert digest((first, second)) == digest([second, first])
+
+
+def test_what_a_value_holds_counts_at_any_depth() -> None:
+    def asked(text: str = "a", **schema: object) -> ChatRequest:
+        result = ToolResult(call_id="1", parts=(Text(text=text),))
+        tool = FunctionTool(name="look", parameters={"at": {"spelling": "x"}, **schema}, at="tools[0]")
+        return ChatRequest(
+            format="wire", model="m", messages=(Message(role=Role.TOOL, parts=(result,)),), tools=(tool,)
+        )
+
+    assert digest(asked()) == digest(asked())
+    assert len({digest(asked()), digest(asked("b")), digest(asked(at="y"))}) == 3
 
 
 def test_a_digest_is_sha_256_in_hex() -> None:

@@ -12,7 +12,7 @@ from prxy.canonical.errors import (
     CostLimitExceeded,
     GatewayError,
     InvalidRequest,
-    KeyMoved,
+    KeyChanged,
     NotAuthenticated,
     ProviderError,
     ProviderKeyUnavailable,
@@ -38,7 +38,7 @@ TABLE = {
     "CostLimitExceeded": (429, "cost_limit_per_day", "cost_limit_per_day"),
     "GuardrailBlocked": (400, "guardrail_custom_block", "guardrail_custom_block"),
     "StoreUnavailable": (503, "overloaded", "budget_store_unavailable"),
-    "KeyMoved": (503, "overloaded", "key_moved"),
+    "KeyChanged": (503, "overloaded", "key_changed"),
     "ProviderKeyUnavailable": (503, "overloaded", "provider_key_unavailable"),
     "ProviderError": (502, "provider_error", "provider_unavailable"),
     "ProviderRejected": (400, "invalid_request", "provider_rejected"),
@@ -62,7 +62,7 @@ def made(name: str) -> GatewayError:
         return CostLimitExceeded("day", limit="5", spent="4.99", estimated="0.02", resets_at="2026-11-23T00:00:00Z")
     return (
         kind()
-        if kind in (KeyMoved, NotAuthenticated, ProviderKeyUnavailable, StoreUnavailable)
+        if kind in (KeyChanged, NotAuthenticated, ProviderKeyUnavailable, StoreUnavailable)
         else kind("What is wrong and how to mend it.")
     )
 

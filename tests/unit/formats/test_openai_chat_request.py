@@ -159,7 +159,7 @@ def test_the_word_of_the_client_for_the_token_limit_comes_back_from_either_diale
 
         assert request.sampling.max_output_tokens == 7
         assert chat.render_request(request).body[word] == 7
-        assert chat.COMPATIBLE.render_request(request).body[word] == 7
+        assert chat.render_compatible_request(request).body[word] == 7
 
 
 def test_stop_is_understood_as_a_string_and_as_a_list() -> None:

@@ -140,7 +140,7 @@ def test_thoughts_go_back_only_to_compatible_vendors_and_never_into_text() -> No
     request = foreign(assistant(Reasoning(text="Hm.", signature=signature), Text(text="Yes."), call("a")))
 
     openai = chat.render_request(request).body["messages"][0]
-    vendor = chat.COMPATIBLE.render_request(request).body["messages"][0]
+    vendor = chat.render_compatible_request(request).body["messages"][0]
 
     assert "reasoning_content" not in openai
     assert vendor["reasoning_content"] == "Hm."
@@ -160,7 +160,7 @@ def test_vendors_get_the_older_words() -> None:
     instructions = Instructions(role=Role.DEVELOPER, parts=(Text(text="Brief."), Text(text="Calm.")), at="system")
     request = foreign(instructions=instructions, sampling=Sampling(max_output_tokens=9))
 
-    openai, vendor = chat.render_request(request).body, chat.COMPATIBLE.render_request(request).body
+    openai, vendor = chat.render_request(request).body, chat.render_compatible_request(request).body
 
     assert openai["messages"][0]["role"] == "developer"
     assert [part["text"] for part in openai["messages"][0]["content"]] == ["Brief.", "Calm."]

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from prxy.canonical.events import PartDelta, StreamError, StreamEvent, UsageUpdate
+from prxy.canonical.events import PartDelta, StreamEnd, StreamError, StreamEvent, UsageUpdate
 from prxy.formats import FORMATS
-from prxy.upstream import read_stream
+from prxy.framing.eventstream import encode_frame
+from prxy.framing.frame import Frame
+from prxy.upstream import StreamedReply
 
 USAGE = {"input_tokens": 30, "output_tokens": 1}
 MESSAGE = {
@@ -51,8 +53,8 @@ def spelt(event: Mapping[str, Any]) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (str(event["type"]).encode(), json.dumps(event).encode())
 
 
-async def events_of(reads: Sequence[bytes]) -> list[StreamEvent]:
-    return [event async for batch in read_stream(Reply(reads), FORMATS["anthropic_messages"]) for event in batch]
+async def events_of(reads: Sequence[bytes], format_: str = "anthropic_messages") -> list[StreamEvent]:
+    return [event async for batch in StreamedReply(Reply(reads), FORMATS[format_]) for event in batch]
 
 
 def without_frames(events: Sequence[StreamEvent]) -> list[str]:
@@ -79,3 +81,24 @@ async def test_text_inside_a_call_does_not_stand_for_its_arguments() -> None:
     events = await events_of(pieces)
 
     assert [event.text for event in events if isinstance(event, PartDelta)] == ["hello", "{}"]
+
+
+BEDROCK = (
+    ("messageStart", {"role": "assistant"}),
+    ("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "hello"}}),
+    ("contentBlockStop", {"contentBlockIndex": 0}),
+    ("messageStop", {"stopReason": "end_turn"}),
+    ("metadata", {"usage": {"inputTokens": 30, "outputTokens": 7, "totalTokens": 37}, "metrics": {"latencyMs": 1}}),
+)
+
+
+async def test_junk_behind_the_end_changes_nothing_of_the_answer_wherever_a_read_ends() -> None:
+    answer = b"".join(encode_frame(Frame(json.dumps(body).encode(), name)) for name, body in BEDROCK)
+    junk = b"\0" * 16
+
+    together = await events_of([answer + junk], "bedrock_converse")
+    apart = await events_of([answer, junk], "bedrock_converse")
+
+    assert without_frames(together) == without_frames(apart)
+    assert not any(isinstance(event, StreamError) for event in together)
+    assert [type(event) for event in together].count(StreamEnd) == 1

@@ -23,7 +23,7 @@ from prxy.modules.guardrails.json_text import JsonScanner, scanned_json
 from prxy.modules.guardrails.kinds import Kind
 from prxy.modules.guardrails.placeholders import Numbered
 from prxy.modules.guardrails.rules import rule_of
-from prxy.modules.guardrails.scanning import scanned
+from prxy.modules.guardrails.scanning import Scanner, scanned
 from prxy.pipeline.base import Call
 
 CARD = 4111111111111111
@@ -60,7 +60,12 @@ def scan_arguments(count: int) -> None:
     scanned_json(guard([rule_of(Kind.EMAIL)]), '{"a":"' + "\\n bob@example.com " * count + '"}')
 
 
-@pytest.mark.parametrize("work", [number_all, scan_arguments])
+def scan_what_nobody_sees(count: int) -> None:
+    scanner = Scanner(guard([rule_of(Kind.EMAIL)]))
+    assert sum(piece.took for _ in range(count) for piece in scanner.feed("\u200b" * 100)) == 100 * count
+
+
+@pytest.mark.parametrize("work", [number_all, scan_arguments, scan_what_nobody_sees])
 def test_twice_as_many_matches_take_about_twice_the_steps(work: Callable[[int], None]) -> None:
     work(10)
 
@@ -68,6 +73,27 @@ def test_twice_as_many_matches_take_about_twice_the_steps(work: Callable[[int], 
 
     assert once > 200
     assert twice < 2.2 * once
+
+
+def test_a_text_that_its_neighbours_change_is_not_looked_for_among_all_of_a_call() -> None:
+    compared = 0
+
+    class Counting(str):
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return super().__eq__(other)
+
+    incoming = guard([rule_of(Kind.EMAIL)])
+    asked = [Counting(text) for text in ("bob@exam", "ple.com ", "bob@") * 100]
+
+    for at in range(0, 300, 3):
+        incoming.together([incoming.text(text) for text in asked[at : at + 3]])
+
+    assert incoming.texts == [GONE, f"{GONE} ", "bob@"] * 100
+    assert compared < 2 * len(asked)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ BUILT_IN = tuple(rule_of(kind) for kind in Kind)
 PATTERNS = (
     r"project-\w+", r"(?:ab)+c?", r"secret\s*=\s*\S{3,8}", r"\bfoo\b", r"^x+$", r"(cat|category|ca[tr]s?)\d{2,3}",
     r"[^\W\d]{3}@\d", r"(?P<n>\d)-(?i:[A-F]\x41?)", r"\Qa.b\E+", r"(?s)<<.*?>>",
+    "\u200b\\w?", r"(?:^|[\x{AD}\x{200D}])\w{2}", r"\x{FEFF}{3,9}x?", r"\n\W?foo",
 )  # fmt: skip
 
 
@@ -42,7 +43,7 @@ FRAGMENTS = (
     "7654 32", "DE", "DE89370400440532013000", "192.168.1.1", "version ", "v", "2001:db8::1", "::", "fe80:", "sk-",
     "proj-abcDEF1234567890abcdef", "AKIAIOSFODNN7EXAMPLE", "ghp_", "A" * 20, "é", "请", "😀", " ", "  ", "\n", "x",
     "foo", "ab", "abc", "secret = hunter2", "<<", " a >>", "cat12", "cars999", "project-", "1", "12", "4444", "a" * 70,
-    "[EMAIL", "_1]", "[", '"', "\\", "\u00a0", "\u2013",
+    "[EMAIL", "_1]", "[", '"', "\\", "\u00a0", "\u2013", "\u200b", "\u00ad", "\u200d\u2060", "\ufeff" * 120,
 )  # fmt: skip
 texts = st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=14).map("".join)
 rule_sets = st.sampled_from(
@@ -102,6 +103,24 @@ def test_each_detector_sees_what_comes_in_pieces(detector: Detector, text: str, 
 
     assert "".join(told).count("[REDACTED_IT]") == 1
     assert "".join(told) == scanned(guard([rule]), text)
+
+
+@pytest.mark.parametrize(
+    ("rule", "text", "left"),
+    [
+        (custom(r"\bx\x{200B}y"), "a\u200bx\u200by", "a\u200b[REDACTED_OWN]"),
+        (custom(r"\bx\x{200B}y"), "ax\u200by", "ax\u200by"),
+        (rule_of(Kind.SSN), "ssn" + "\ufeff" * 120 + " 123456789", "ssn" + "\ufeff" * 120 + " [REDACTED_SSN]"),
+        (rule_of(Kind.SSN), "\ufeff" * 120 + " 123456789", "\ufeff" * 120 + " 123456789"),
+    ],
+    ids=["a word's end", "a word's middle", "a word far before", "no word"],
+)
+def test_what_was_told_decides_as_it_was_written_and_as_it_is_read(rule: Rule, text: str, left: str) -> None:
+    scanner = Scanner(guard([rule]))
+
+    told = "".join(piece.text for char in text for piece in scanner.feed(char))
+
+    assert told + "".join(piece.text for piece in scanner.finish()) == left
 
 
 @given(texts, texts, rule_sets, sizes, st.booleans())

@@ -31,7 +31,7 @@ from prxy.pipeline.base import Call, Outcome, Ports, Step
 from prxy.pipeline.pipelines import Pipelines
 from prxy.pipeline.runner import Run
 from prxy.store.cache import DynamoResponseCache
-from prxy.store.records import ApiKey
+from prxy.store.records import ApiKey, ProviderKey
 from prxy.store.vectors import DynamoVectors
 
 QUESTION, PARAPHRASE, UNRELATED = "What is the capital of Norway?", "Norway's capital is?", "Who wrote Faust?"
@@ -156,6 +156,11 @@ OTHERS: dict[str, Call] = {
     ),
     "speaker": asking(messages=(structs.replace(user(QUESTION), name="Kim"),)),
     "targets": structs.replace(asking(), targets=("m", "n")),
+    "provider key": structs.replace(asking(), provider_key="sk-other"),
+    "stored provider key": structs.replace(
+        asking(), stored={"openai": ProviderKey(tenant="t", provider="openai", last4="1234", updated_at=NOON)}
+    ),
+    "guardrails": structs.replace(asking(), shaped_by=(Step(module="guardrails", config={"pii_redact": True}),)),
     "tenant": by(ApiKey(id="k", name="k", tenant="other"), QUESTION),
     "key": by(ApiKey(id="other", name="k", tenant="t"), QUESTION),
 }

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from prxy.canonical.errors import ProviderStreamInterrupted
+from prxy.providers.lean.alarm import Alarm
 from prxy.providers.lean.reply import LeanReply
 from prxy.providers.transport import Deadlines
 
@@ -16,6 +17,7 @@ class Wire:
 
     def __init__(self) -> None:
         self.closed = False
+        self.alarm = Alarm(self.abort)
 
     def resume(self) -> None:
         raise AssertionError("nobody reads here")

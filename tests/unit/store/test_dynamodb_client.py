@@ -20,9 +20,19 @@ from prxy.providers.aws.credentials import ContainerCredentials, FixedCredential
 from prxy.providers.aws.sigv4 import Credentials
 from prxy.providers.transport import HttpReply, HttpRequest, Transport
 from prxy.store.attempts import Attempts
-from prxy.store.attributes import Attribute, parse_item, render_item
+from prxy.store.attributes import Stored, render_item
 from prxy.store.dynamodb import Address, make_table
-from prxy.store.table import ConditionFailed, Item, OutcomeUnknown, Returned, StoreRejected, Table, Throttled, Update
+from prxy.store.table import (
+    ConditionFailed,
+    Item,
+    OutcomeUnknown,
+    Put,
+    Returned,
+    StoreRejected,
+    Table,
+    Throttled,
+    Update,
+)
 
 TWICE = Attempts(count=2, within_s=5.0)
 UPDATE = Update(expression="SET a = :a", condition="a = :b", values={":a": 1, ":b": 2}, returned=Returned.NEW)
@@ -35,6 +45,7 @@ REFUSED = (
 )
 BROKEN = (500, {"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError"})
 EXPIRED = (400, {"__type": "com.amazon.coral.service#ExpiredTokenException"})
+ON_ITS_WAY = (400, {"__type": "com.amazonaws.dynamodb.v20120810#TransactionInProgressException"})
 NO_TABLE = (400, {"__type": "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException"})
 
 Answer = tuple[int, Mapping[str, object]] | Exception
@@ -167,6 +178,19 @@ async def test_a_refused_condition_is_not_tried_again() -> None:
     assert len(transport.requests) == 1
 
 
+async def test_copies_of_a_transaction_have_one_token_and_another_transaction_has_another() -> None:
+    transport = ScriptedTransport(ProviderTimeout("slow"), ON_ITS_WAY, (200, {}), (200, {}))
+    table, writes = table_over(transport), [Put(item=KEY)]
+
+    await table.transact(writes)
+    await table.transact(writes)
+
+    *copies, other = [json.loads(request.body).pop("ClientRequestToken") for request in transport.requests]
+    assert copies == copies[:1] * 3
+    assert other != copies[0]
+    assert all(1 <= len(token) <= 36 for token in (copies[0], other))
+
+
 async def test_keys_that_a_batch_left_out_are_asked_for_again() -> None:
     first = {"Responses": {"t": [{"pk": {"S": "a"}}]}, "UnprocessedKeys": {"t": {"Keys": [{"pk": {"S": "b"}}]}}}
     transport = ScriptedTransport((200, first), (200, {"Responses": {"t": [{"pk": {"S": "b"}}]}}))
@@ -182,7 +206,7 @@ def test_items_survive_the_wire() -> None:
 
     wire = json.dumps(render_item(item)).encode()
 
-    assert parse_item(msgspec.json.decode(wire, type=dict[str, Attribute])) == item
+    assert Stored(msgspec.json.decode(wire, type=dict[str, msgspec.Raw])) == item
 
 
 @pytest.mark.parametrize("value", [1.5, b"bytes", {1, 2}])

@@ -29,8 +29,8 @@ class Client:
         body = json.dumps(parameters).encode()
         headers = {"host": self._host, "x-amz-target": f"DynamoDB_20120810.{operation}"}
         scope = Scope(region=REGION, service="dynamodb", timestamp="20261122T120000Z")
-        signed = sign(Signable(method="POST", path="/", headers=headers, body=body), CREDENTIALS, scope)
-        self._connection.request("POST", "/", body, signed)
+        request = Signable(method="POST", path="/", headers=tuple(headers.items()))
+        self._connection.request("POST", "/", body, {**headers, **sign(request, body, CREDENTIALS, scope)})
         reply = self._connection.getresponse()
         self.answer = json.loads(reply.read())
         return reply.status

@@ -120,3 +120,10 @@ def test_a_proved_key_holds_the_presented_secret_and_no_other() -> None:
     assert [accepts(key, each.secret_hash, NOON) for each in (by_old, by_new)] == [True, True]
     assert [accepts(key, each.secret_hash, NOON + 60) for each in (by_old, by_new)] == [False, True]
     assert not accepts(by_new, by_old.secret_hash, NOON)
+
+
+def test_a_key_of_one_secret_is_proved_as_it_stands() -> None:
+    made = generate()
+    key = ApiKey(id="i", name="n", tenant="t", secret_hash=hashed(made.text))
+
+    assert prove(key, made.text) == key

@@ -13,7 +13,7 @@ from prxy.store.attempts import Attempts
 from prxy.store.keys import DynamoKeyAdministration
 from prxy.store.ledger import DynamoLedger
 from prxy.store.records import Limits
-from prxy.store.table import ConditionFailed, Item, OutcomeUnknown, Table, Update, Value, Written
+from prxy.store.table import ConditionFailed, Filled, Item, OutcomeUnknown, Table, Update, Value, Written
 
 CENT = USD // 100
 
@@ -23,12 +23,12 @@ class SlowPath:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self.kept: tuple[Mapping[str, Value], Update] | None = None
+        self.kept: tuple[Mapping[str, Value], Update | Filled] | None = None
 
     async def get_item(self, key: Mapping[str, Value], *, consistent: bool = True) -> Item | None:
         return await self._table.get_item(key, consistent=consistent)
 
-    async def update_item(self, key: Mapping[str, Value], update: Update, *, attempts: Attempts) -> Written:
+    async def update_item(self, key: Mapping[str, Value], update: Update | Filled, *, attempts: Attempts) -> Written:
         self.kept = self.kept or (key, update)
         return await self._table.update_item(key, update, attempts=attempts)
 
@@ -41,7 +41,7 @@ class SlowPath:
 class Resending(SlowPath):
     """The first copy of the first write is late; the second one is what the store answers."""
 
-    async def update_item(self, key: Mapping[str, Value], update: Update, *, attempts: Attempts) -> Written:
+    async def update_item(self, key: Mapping[str, Value], update: Update | Filled, *, attempts: Attempts) -> Written:
         try:
             return await super().update_item(key, update, attempts=attempts)
         except ConditionFailed as error:
@@ -54,7 +54,7 @@ class Unanswering(SlowPath):
 
     writes = 0
 
-    async def update_item(self, key: Mapping[str, Value], update: Update, *, attempts: Attempts) -> Written:
+    async def update_item(self, key: Mapping[str, Value], update: Update | Filled, *, attempts: Attempts) -> Written:
         self.writes += 1
         if self.writes == 1:
             self.kept = (key, update)

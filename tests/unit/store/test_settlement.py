@@ -119,6 +119,23 @@ async def test_the_hold_of_a_dead_call_is_forfeited_by_the_next_call_to_settle(
     assert (item["d20261122"], item[UNCONFIRMED], item[HOLDS]) == (32 * CENT, 30 * CENT, {})
 
 
+@pytest.mark.parametrize("swept", [True, False], ids=["by the housekeeping", "by the next call"])
+async def test_what_is_forfeited_is_told_in_a_line_and_tombstones_are_not(
+    ledger: DynamoLedger, key: ApiKey, caplog: pytest.LogCaptureFixture, *, swept: bool
+) -> None:
+    for amount in (30 * CENT, 0, 20 * CENT):
+        await ledger.reserve(key, make_claim(key, amount))
+
+    with caplog.at_level(logging.WARNING):
+        if swept:
+            await ledger.sweep(key.id, AFTER_EXPIRY)
+        else:
+            await ledger.settle(await ledger.reserve(key, make_claim(key, CENT, now=AFTER_EXPIRY)), CENT)
+
+    told = [(record.message, record.__dict__["holds"], record.__dict__["held_nano"]) for record in caplog.records]
+    assert told == [("holds_forfeited", 2, 50 * CENT)]
+
+
 async def test_a_forfeited_hold_is_counted_once_however_many_sweep_it(
     table: Table, ledger: DynamoLedger, key: ApiKey
 ) -> None:

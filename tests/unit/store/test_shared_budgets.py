@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.stores import NOON, PATIENT, USD, CountingTransport, DeafTransport, fresh_table, make_claim, make_key
 
-from prxy.canonical.errors import CostLimitExceeded, GatewayError, KeyMoved, NotAuthenticated
+from prxy.canonical.errors import CostLimitExceeded, GatewayError, KeyChanged, NotAuthenticated
 from prxy.providers.lean import LeanTransport
 from prxy.store.accounts import DynamoBudgets, DynamoKeys
 from prxy.store.budgets import DynamoBudgetAdministration
@@ -227,7 +227,7 @@ async def test_a_stale_copy_of_a_key_reserves_nothing_under_the_project_that_it_
     stale = await house.key()
     await house.keys.update(replace(stale, project="app"))
 
-    with pytest.raises(KeyMoved):
+    with pytest.raises(KeyChanged):
         await house.reserve(stale, CENT)
 
     moved = await house.known.find(stale.id)

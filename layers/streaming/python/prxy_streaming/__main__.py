@@ -18,7 +18,7 @@ from prxy_streaming.serve import serve
 
 
 def main() -> int:
-    environment = Environment.read(os.environ)
+    environment = Environment(os.environ)
     with asyncio.Runner() as runner:
         runner.get_loop()  # The one loop of this process, in place before the app is imported and looks for it.
         try:

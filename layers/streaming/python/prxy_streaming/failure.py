@@ -12,7 +12,7 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final
 
 _TYPE = "Lambda-Runtime-Function-Error-Type"
 _BODY = "Lambda-Runtime-Function-Error-Body"
@@ -23,11 +23,12 @@ _NOT_IN_A_TYPE = re.compile(r"[^\w.]", re.ASCII)
 TRAILER_NAMES = f"{_TYPE}, {_BODY}"
 
 
-class Failure(NamedTuple):
-    type: str
-    message: str
-    frames: tuple[str, ...] = ()
-    """Innermost first, `file:line in function`."""
+class Failure:
+    def __init__(self, type: str, message: str, frames: tuple[str, ...] = ()) -> None:
+        """`frames`: innermost first, `file:line in function`."""
+        self.type: Final = type
+        self.message: Final = message
+        self.frames: Final = frames
 
     @classmethod
     def at_start(cls, error: BaseException, type_: str) -> Failure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 from prxy_streaming.environment import Environment
 from prxy_streaming.runtime_api import Answer, RuntimeApiError
@@ -33,39 +33,27 @@ class Application(Protocol):
     def infer(self, event: Any, context: Any, /) -> Request: ...
 
 
-class Invocation(NamedTuple):
-    id: str
-    deadline_ms: int
-    """Epoch milliseconds. Lambda kills the process then, without a word before."""
-    function_arn: str
-    trace_id: str | None
-    token: str | None
-    """`Lambda-Runtime-Invocation-Id`, given back with every answer where Lambda sends it."""
-    tenant_id: str | None
-    client_context: str
-    """JSON, as the caller wrote it; empty where there is none. The same goes for the two below."""
-    identity: str
-    event: bytes
+class Invocation:
+    """A plain class, as all values here are: a cold start makes each NamedTuple for a thousandth of its time."""
 
-    @classmethod
-    def read(cls, answer: Answer) -> Invocation:
+    def __init__(self, answer: Answer) -> None:
         """Nothing in it that a caller wrote is looked at yet. Raises RuntimeApiError where it cannot be answered."""
         headers = answer.headers
         try:
-            id_, deadline_ms = headers["lambda-runtime-aws-request-id"], int(headers["lambda-runtime-deadline-ms"])
+            self.id: Final = headers["lambda-runtime-aws-request-id"]
+            self.deadline_ms: Final = int(headers["lambda-runtime-deadline-ms"])
+            """Epoch milliseconds. Lambda kills the process then, without a word before."""
         except (KeyError, ValueError) as error:
             raise RuntimeApiError("the Runtime API gave an event without id or deadline") from error
-        return cls(
-            id=id_,
-            deadline_ms=deadline_ms,
-            function_arn=headers.get("lambda-runtime-invoked-function-arn", ""),
-            trace_id=headers.get("lambda-runtime-trace-id"),
-            token=headers.get("lambda-runtime-invocation-id"),
-            tenant_id=headers.get("lambda-runtime-aws-tenant-id"),
-            client_context=headers.get("lambda-runtime-client-context", ""),
-            identity=headers.get("lambda-runtime-cognito-identity", ""),
-            event=answer.body,
-        )
+        self.function_arn: Final = headers.get("lambda-runtime-invoked-function-arn", "")
+        self.trace_id: Final = headers.get("lambda-runtime-trace-id")
+        self.token: Final = headers.get("lambda-runtime-invocation-id")
+        """Given back with every answer where Lambda sends it."""
+        self.tenant_id: Final = headers.get("lambda-runtime-aws-tenant-id")
+        self.client_context: Final = headers.get("lambda-runtime-client-context", "")
+        """JSON, as the caller wrote it; empty where there is none. The same goes for the two below."""
+        self.identity: Final = headers.get("lambda-runtime-cognito-identity", "")
+        self.event: Final = answer.body
 
     @property
     def left_s(self) -> float:
@@ -78,41 +66,30 @@ class Invocation(NamedTuple):
         return {} if self.token is None else {"Lambda-Runtime-Invocation-Id": self.token}
 
 
-class Context(NamedTuple):
+class Context:
     """The second argument of a Lambda handler, named as in the stock runtime; the app finds it as `aws.context`."""
 
-    aws_request_id: str
-    invoked_function_arn: str
-    function_name: str
-    function_version: str
-    memory_limit_in_mb: str
-    log_group_name: str
-    log_stream_name: str
-    client_context: Any
-    identity: Any
-    tenant_id: str | None
-    trace_id: str | None
-    deadline_ms: int
-
-    @classmethod
-    def of(cls, invocation: Invocation, environment: Environment) -> Context:
-        return cls(
-            aws_request_id=invocation.id,
-            invoked_function_arn=invocation.function_arn,
-            function_name=environment.function_name,
-            function_version=environment.function_version,
-            memory_limit_in_mb=environment.memory_limit_in_mb,
-            log_group_name=environment.log_group_name,
-            log_stream_name=environment.log_stream_name,
-            client_context=json.loads(invocation.client_context or "null"),
-            identity=json.loads(invocation.identity or "null"),
-            tenant_id=invocation.tenant_id,
-            trace_id=invocation.trace_id,
-            deadline_ms=invocation.deadline_ms,
-        )
+    def __init__(self, invocation: Invocation, environment: Environment) -> None:
+        """Raises ValueError where what the caller wrote is not JSON."""
+        self.aws_request_id: Final = invocation.id
+        self.invoked_function_arn: Final = invocation.function_arn
+        self.function_name: Final = environment.function_name
+        self.function_version: Final = environment.function_version
+        self.memory_limit_in_mb: Final = environment.memory_limit_in_mb
+        self.log_group_name: Final = environment.log_group_name
+        self.log_stream_name: Final = environment.log_stream_name
+        self.client_context: Final = _said(invocation.client_context)
+        self.identity: Final = _said(invocation.identity)
+        self.tenant_id: Final = invocation.tenant_id
+        self.trace_id: Final = invocation.trace_id
+        self.deadline_ms: Final = invocation.deadline_ms
 
     def get_remaining_time_in_millis(self) -> int:
         return max(self.deadline_ms - int(time.time() * 1000), 0)
+
+
+def _said(document: str) -> Any:
+    return json.loads(document) if document else None
 
 
 def open_request(invocation: Invocation, application: Application, environment: Environment) -> tuple[Scope, bytes]:
@@ -124,7 +101,7 @@ def open_request(invocation: Invocation, application: Application, environment: 
     under which API Gateway logs the request.
     """
     event: Any = json.loads(invocation.event)
-    request = application.infer(event, Context.of(invocation, environment))
+    request = application.infer(event, Context(invocation, environment))
     scope = request.scope
     scope["prxy.deadline"] = invocation.deadline_ms / 1000
     scope["prxy.request_id"] = _request_id(event) or invocation.id
@@ -134,8 +111,5 @@ def open_request(invocation: Invocation, application: Application, environment: 
 
 
 def _request_id(event: Any) -> str | None:
-    match event:
-        case {"requestContext": {"requestId": str(given)}}:
-            return given
-        case _:
-            return None
+    given = event.get("requestContext", {}).get("requestId")
+    return given if isinstance(given, str) else None

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum, auto
+from functools import lru_cache
 
 from prxy_streaming.failure import TRAILER_NAMES, Failure
 from prxy_streaming.invocation import Invocation, Message
@@ -23,6 +24,7 @@ _PIECE_BYTES = 64 * 1024
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding"})
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*")
+_NO_HEADER = "a response header has a byte that no header may have"
 _STREAMING = {
     "Lambda-Runtime-Function-Response-Mode": "streaming",
     "Content-Type": "application/vnd.awslambda.http-integration-response",
@@ -136,16 +138,15 @@ def _prelude(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     if not 200 <= status <= 599:
         raise ValueError(f"a response's status is 200 to 599, not {status}")
     values: dict[str, list[str]] = {}
-    for raw_name, raw_value in headers:
-        if not (_NAME.fullmatch(raw_name) and _VALUE.fullmatch(raw_value)):
-            raise ValueError("a response header has a byte that no header may have")
-        values.setdefault(raw_name.decode("latin-1").lower(), []).append(raw_value.decode("latin-1"))
+    for name, value in headers:
+        values.setdefault(_checked_name(name), []).append(_checked_value(value))
     cookies = values.pop("set-cookie", [])
-    kept = {name: given for name, given in values.items() if name not in _HOP_BY_HOP}
     document = {
         "statusCode": status,
-        "headers": {name: given[0] for name, given in kept.items() if len(given) == 1},
-        "multiValueHeaders": {name: given for name, given in kept.items() if len(given) > 1},
+        "headers": {name: given[0] for name, given in values.items() if len(given) == 1 and name not in _HOP_BY_HOP},
+        "multiValueHeaders": {
+            name: given for name, given in values.items() if len(given) > 1 and name not in _HOP_BY_HOP
+        },
         "cookies": cookies,
     }
     prelude = json.dumps({name: value for name, value in document.items() if value}).encode() + _DELIMITER
@@ -154,3 +155,16 @@ def _prelude(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
             f"the response's status and headers take {len(prelude)} bytes; API Gateway reads {_PRELUDE_BYTES}"
         )
     return prelude
+
+
+@lru_cache(256)
+def _checked_name(name: bytes) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(_NO_HEADER)
+    return name.decode("latin-1").lower()
+
+
+def _checked_value(value: bytes) -> str:
+    if not _VALUE.fullmatch(value):
+        raise ValueError(_NO_HEADER)
+    return value.decode("latin-1")

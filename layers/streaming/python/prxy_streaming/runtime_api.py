@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final
 
 _USER_AGENT = "prxy-streaming/1 python/{}.{}.{}".format(*sys.version_info)
 _VERSION = "/2018-06-01"
@@ -22,11 +22,12 @@ class ContainerFailed(Exception):
     """The Runtime API answered 500, by which it asks the runtime to end."""
 
 
-class Answer(NamedTuple):
-    status: int
-    headers: Mapping[str, str]
-    """Lower-case names."""
-    body: bytes
+class Answer:
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """`headers`: by names in lower case."""
+        self.status: Final = status
+        self.headers: Final = headers
+        self.body: Final = body
 
 
 class RuntimeApi:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import closing
-from typing import NamedTuple
+from typing import Final
 
 from prxy_streaming.environment import Environment
 from prxy_streaming.failure import Failure
@@ -18,13 +18,14 @@ _PAUSES_S = (0.0, 0.1, 1.0)
 """Between asking in vain for the next event and asking again. The first: a kept connection was lost meanwhile."""
 
 
-class Patience(NamedTuple):
+class Patience:
     """With an app that does not end by itself, which Lambda would kill together with its answer."""
 
-    margin_s: float = 1.0
-    """Before Lambda's deadline the app is cancelled, which leaves this long to tell of it."""
-    after_end_s: float = 10.0
-    """What an app may still do behind the last byte of its response."""
+    def __init__(self, margin_s: float = 1.0, after_end_s: float = 10.0) -> None:
+        self.margin_s: Final = margin_s
+        """Before Lambda's deadline the app is cancelled, which leaves this long to tell of it."""
+        self.after_end_s: Final = after_end_s
+        """What an app may still do behind the last byte of its response."""
 
 
 PATIENCE = Patience()
@@ -115,12 +116,12 @@ async def _ask(api: RuntimeApi) -> Invocation:
     """The next event. Raises RuntimeApiError, OSError or EOFError when asking has failed too often in a row."""
     for pause_s in _PAUSES_S:
         try:
-            return Invocation.read(await api.get("/runtime/invocation/next"))
+            return Invocation(await api.get("/runtime/invocation/next"))
         except (RuntimeApiError, OSError, EOFError) as error:
             Failure.in_request(error).log()
             api.close()
             await asyncio.sleep(pause_s)
-    return Invocation.read(await api.get("/runtime/invocation/next"))
+    return Invocation(await api.get("/runtime/invocation/next"))
 
 
 def _receive(body: bytes, response: Response) -> Receive:

@@ -75,6 +75,19 @@ class KeyList(Listing):
     data: list[Key]
 
 
+class Reconciled(Answer):
+    """What became of an attempt whose charge nobody had confirmed."""
+
+    object: Literal["reconciled"] = "reconciled"
+    key_id: str
+    attempt: str
+    cost_usd: str
+    accounts: list[Literal["key", "project", "tenant"]]
+    """Whose charge was replaced by the cost just now; empty where all of them were before."""
+    given_back_usd: str
+    """To each of these."""
+
+
 class Tenant(Answer):
     """What all keys of a tenant may spend together."""
 

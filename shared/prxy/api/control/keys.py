@@ -11,17 +11,26 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from msgspec import structs
 
 from prxy.api.control.admin import Admin
-from prxy.api.control.answers import CreatedKey, Key, KeyList, describe_created, describe_key
+from prxy.api.control.answers import (
+    CreatedKey,
+    Key,
+    KeyList,
+    Reconciled,
+    describe_created,
+    describe_key,
+)
 from prxy.api.control.auditing import note
 from prxy.api.control.bodies import document, read_model, read_optional_model
 from prxy.api.control.changes import named_fields, patched, refuse_revoked
 from prxy.api.control.paging import MOST, Cursor, Limit, parse_cursor, render_cursor
-from prxy.api.control.schemas import CreateKey, PatchKey, RotateKey, parse_limits
+from prxy.api.control.schemas import CreateKey, PatchKey, ReconcileAttempt, RotateKey, parse_limits
+from prxy.api.control.tenant_names import check_tenant
 from prxy.canonical.errors import InvalidRequest, NotFound
 from prxy.control import ControlPlane
+from prxy.money.usd import nano_from_usd, usd_from_nano
 from prxy.store import key_text
 from prxy.store.key_text import ParsedKey
-from prxy.store.records import ApiKey, KeyStatus
+from prxy.store.records import ApiKey, Attempted, KeyStatus
 
 LARGEST_BYTES = 32_768
 """Of a key as it is stored. Its item also holds counters and holds, and DynamoDB takes 400 KB."""
@@ -46,6 +55,9 @@ class KeyRoutes:
         routes.add_api_route(one, self.change, methods=["PATCH"], openapi_extra=document(PatchKey))
         routes.add_api_route(one, self.revoke, methods=["DELETE"], status_code=204)
         routes.add_api_route(f"{one}/rotate", self.rotate, methods=["POST"], openapi_extra=document(RotateKey))
+        routes.add_api_route(
+            f"{one}/reconcile", self.reconcile, methods=["POST"], openapi_extra=document(ReconcileAttempt)
+        )
         return routes
 
     async def create(self, request: Request, admin: Admin) -> CreatedKey:
@@ -53,6 +65,7 @@ class KeyRoutes:
         made = key_text.generate()
         body = await read_model(request, CreateKey)
         key = self._sound(self._new_key(made, body))
+        await check_tenant(self._plane, key.tenant)
         await self._plane.administration.create(key)
         await self._note(admin, "key.create", key, body.model_fields_set)
         return describe_created(key, made.text)
@@ -138,3 +151,24 @@ class KeyRoutes:
         rotated = await self._plane.administration.update(rotated)
         await self._note(admin, "key.rotate", key, body.model_fields_set)
         return describe_created(rotated, made.text)
+
+    async def reconcile(self, request: Request, admin: Admin, key_id: KeyId) -> Reconciled:
+        """Charge an attempt what it did cost, in place of the unconfirmed amount that was held for it.
+
+        In the key, and in the budgets of its project and its tenant where they charged the same attempt. To repeat it
+        changes nothing; another cost than before is refused.
+        """
+        body = await read_model(request, ReconcileAttempt)
+        key = await self._stored(key_id)
+        at, _, nonce = body.attempt.partition("#")
+        attempt, now = Attempted(at=int(at), nonce=nonce), int(self._plane.clock())
+        done = await self._plane.reconciliation.reconcile(key, attempt, nano_from_usd(body.cost_usd), now)
+        if done.accounts:
+            await note(self._plane, admin, "key.reconcile", f"key/{key.id}", body.model_fields_set)
+        return Reconciled(
+            key_id=key.id,
+            attempt=body.attempt,
+            cost_usd=usd_from_nano(nano_from_usd(body.cost_usd)),
+            accounts=[*done.accounts],
+            given_back_usd=usd_from_nano(done.given_back_nano),
+        )

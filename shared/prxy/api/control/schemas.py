@@ -103,6 +103,15 @@ class RotateKey(Strict):
     """Seconds for which the old secret is accepted beside the new one."""
 
 
+class ReconcileAttempt(Strict):
+    model_config = _example(attempt="1795348800#0123456789abcdef", cost_usd="0.00042")
+
+    attempt: Annotated[str, StringConstraints(pattern=r"^[0-9]{10}#[0-9A-Za-z]{1,64}$", strict=True)]
+    """Which one, as `GET /v1/usage/calls` names it."""
+    cost_usd: Usd
+    """What the provider billed for it: 0 where nothing, at the most what was held."""
+
+
 class PutProviderKey(Strict):
     model_config = _example(key="sk-0123456789abcdef")
 

@@ -14,6 +14,7 @@ from prxy.api.control.answers import ProjectList, TenantList, describe_limits
 from prxy.api.control.auditing import note
 from prxy.api.control.bodies import document, read_model
 from prxy.api.control.schemas import ProjectName, PutBudget, TenantName, parse_limits
+from prxy.api.control.tenant_names import check_tenant
 from prxy.canonical.errors import InvalidRequest, NotFound
 from prxy.control import ControlPlane
 from prxy.store.records import ApiKey, Budget, BudgetMode
@@ -57,6 +58,7 @@ class TenantRoutes:
     async def _put(self, request: Request, admin: ApiKey, named: Budget) -> Budget:
         _check_names(named)
         body = await read_model(request, PutBudget)
+        await check_tenant(self._plane, named.tenant)
         limits = structs.replace(parse_limits(body.limits, None), concurrency=body.limits.concurrency or CONCURRENCY)
         stored = await self._stored(structs.replace(named, mode=BudgetMode(body.mode), limits=limits))
         fields = {"mode", *(f"limits.{name}" for name in body.limits.model_fields_set)}

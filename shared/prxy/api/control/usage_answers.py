@@ -75,8 +75,10 @@ class UsageReport(Answer):
 class UsedCall(Answer):
     """One attempt at a provider, or the answer of a cache in its place."""
 
+    attempt: str
+    """Names it among all of its key; a call that asks several models has several."""
     request_id: str
-    """`x-request-id` of the call."""
+    """`x-request-id` of the call; of one whose process died the `rid` of its hold."""
     admitted_at: str
     """UTC, as 2026-11-22T00:00:00Z."""
     key_id: str
@@ -86,6 +88,7 @@ class UsedCall(Answer):
     calls: int
     """1, or 0 where it is a further attempt of a call, or a step of its modules, that counts elsewhere."""
     provider: str
+    """`unknown` where the process of the call died; so is the model."""
     model: str
     requested_model: str
     """As the client wrote it."""

@@ -86,6 +86,7 @@ def _place(cursor: str | None) -> str:
 def _described(key: ApiKey, use: Use) -> UsedCall:
     tokens = use.tokens
     return UsedCall(
+        attempt=use.attempt.name,
         request_id=use.request_id,
         admitted_at=datetime.fromtimestamp(use.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         key_id=key.id,

@@ -13,9 +13,10 @@ from prxy.api.routes.models import Models
 from prxy.api.routes.pipeline import Pipeline
 from prxy.formats import FORMATS
 from prxy.formats.base import Format
+from prxy.formats.openai_errors import render_error
 from prxy.gateway import Gateway
 
-RENDER_ERROR = FORMATS["openai_chat"].render_error
+RENDER_ERROR = render_error
 """How every route that belongs to no other wire tells its errors."""
 
 RouteMaker = Callable[[Gateway], Sequence[Mounted]]
@@ -30,13 +31,16 @@ def _inference(name: str) -> RouteMaker:
     return make
 
 
-def _counting(gateway: Gateway) -> Sequence[Mounted]:
-    counters = [(format_, format_.counting) for format_ in FORMATS.values() if format_.counting]
-    return [
-        _posted(path, TokenCount(format_, counting, gateway), format_)
-        for format_, counting in counters
-        for path in counting.serves
-    ]
+def _counting(*names: str) -> RouteMaker:
+    def make(gateway: Gateway) -> Sequence[Mounted]:
+        counters = [(format_, format_.counting) for format_ in map(FORMATS.__getitem__, names) if format_.counting]
+        return [
+            _posted(path, TokenCount(format_, counting, gateway), format_)
+            for format_, counting in counters
+            for path in counting.serves
+        ]
+
+    return make
 
 
 def _posted(path: str, app: App, format_: Format) -> Mounted:
@@ -52,7 +56,7 @@ def _at(endpoint: Callable[[Gateway], App], *paths: str) -> RouteMaker:
 
 
 ROUTES: Mapping[str, RouteMaker] = {
-    "count_tokens": _counting,
+    "count_tokens": _counting("anthropic_messages", "gemini_generate"),
     "chat_completions": _inference("openai_chat"),
     "messages": _inference("anthropic_messages"),
     "responses": _inference("openai_responses"),

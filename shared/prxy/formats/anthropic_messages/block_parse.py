@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Literal
+
+from msgspec import Struct
 
 from prxy.canonical.errors import InvalidRequest
 from prxy.canonical.parts import (
@@ -30,13 +33,18 @@ from prxy.formats.base import encode_json, make_extras
 from prxy.formats.reading import Fields, kind
 
 
+class _PlainText(Struct, frozen=True, forbid_unknown_fields=True):
+    type: Literal["text"]
+    text: str
+
+
 def parse_content(value: Json, at: str) -> tuple[Part, ...]:
     """A string or a list of blocks. Raises InvalidRequest naming the field."""
     match value:
         case str():
             return (Text(text=value),)
         case list():
-            return tuple(parse_block(block, f"{at}[{place}]") for place, block in enumerate(value))
+            return tuple([parse_block(block, f"{at}[{place}]") for place, block in enumerate(value)])
         case None:
             raise InvalidRequest(
                 f"'{at}' is missing; it must be a string or a list of blocks.", code="missing_field", param=at
@@ -53,6 +61,9 @@ def content_spelling(value: Json) -> tuple[str, ...]:
 
 def parse_block(block: Json, at: str) -> Part:
     """Raises InvalidRequest naming the field."""
+    said = Fields.plain(block, _PlainText)
+    if said is not None:
+        return Text(text=said.text)
     fields = Fields(block, at)
     match fields.required_string("type"):
         case "image" | "document" as word:

@@ -7,6 +7,7 @@ from typing import assert_never
 
 from prxy.canonical.parts import (
     CachePoint,
+    Extras,
     FileRef,
     Inline,
     Json,
@@ -45,7 +46,8 @@ def render_block(part: Part) -> Wire:
     """Raises PartFault for media that no block of this wire holds."""
     match part:
         case Text() | Refusal():
-            return _text(part)
+            cache = part.cache if type(part) is Text else None
+            return marked({"type": "text", "text": part.text}, cache, part.extras)
         case Reasoning():
             return _thinking(part)
         case Media():
@@ -63,13 +65,15 @@ def render_block(part: Part) -> Wire:
             assert_never(part)
 
 
-def cached(cache: CachePoint | None) -> Wire:
+def marked(said: Wire, cache: CachePoint | None, extras: Extras | None) -> Wire:
+    """A block or a tool with its breakpoint and the fields of its own that came with it."""
+    if cache is None and extras is None:
+        return said
+    return {**said, **_cached(cache), **own_fields(extras, NAME)}
+
+
+def _cached(cache: CachePoint | None) -> Wire:
     return {} if cache is None else {"cache_control": cache_control(cache)}
-
-
-def _text(part: Text | Refusal) -> Wire:
-    cache = part.cache if isinstance(part, Text) else None
-    return {"type": "text", "text": part.text, **cached(cache), **own_fields(part.extras, NAME)}
 
 
 def _thinking(part: Reasoning) -> Wire:
@@ -85,7 +89,7 @@ def _media(part: Media) -> Wire:
     own = own_fields(part.extras, NAME)
     source = {**_source(part.source), **_source_fields(own)}
     title = {"title": part.name} if part.name is not None and part.kind is MediaKind.DOCUMENT else {}
-    return {"type": _media_type(part), **title, **cached(part.cache), **own, "source": source}
+    return {"type": _media_type(part), **title, **_cached(part.cache), **own, "source": source}
 
 
 def _media_type(part: Media) -> str:
@@ -121,7 +125,7 @@ def _source(source: MediaSource) -> Wire:
 def _tool_call(part: ToolCall) -> Wire:
     arguments = {"input": part.arguments} if part.freeform else tool_input(part.arguments)
     block = {"type": "tool_use", "id": part.id, "name": part.name, "input": arguments}
-    return {**block, **cached(part.cache), **own_fields(part.extras, NAME)}
+    return marked(block, part.cache, part.extras)
 
 
 def _tool_result(part: ToolResult) -> Wire:
@@ -130,4 +134,4 @@ def _tool_result(part: ToolResult) -> Wire:
         block["content"] = render_content(part.parts, as_string=spelt(part.extras, NAME, STRING))
     if part.is_error or spelt(part.extras, NAME, NO_ERROR):
         block["is_error"] = part.is_error
-    return {**block, **cached(part.cache), **own_fields(part.extras, NAME)}
+    return marked(block, part.cache, part.extras)

@@ -7,7 +7,7 @@ Every turn is arranged by itself, so that a longer conversation begins with the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import assert_never
 
 from msgspec import structs
@@ -24,7 +24,7 @@ from prxy.canonical.parts import (
     ToolCall,
     ToolResult,
 )
-from prxy.canonical.request import Message, Role
+from prxy.canonical.request import Message
 from prxy.formats.anthropic_messages.media import fit_media
 from prxy.formats.anthropic_messages.words import MAX_NAME_CHARS, NAME
 from prxy.formats.calls import check_arguments, safe_id, safe_name
@@ -34,32 +34,36 @@ from prxy.formats.turns import alternating, told
 
 def arrange(messages: Iterable[Message]) -> tuple[Message, ...]:
     """Raises InvalidRequest where nothing is left to say, PartFault for parts that the wire lacks."""
-    return alternating((_turn(message) for message in messages), told)
+    return alternating(messages, _fitted, told)
 
 
-def _turn(message: Message) -> Message:
-    """System text in the middle of a conversation is said by the user, at its place."""
-    role = Role.ASSISTANT if message.role is Role.ASSISTANT else Role.USER
-    parts = tuple(fitted for part in message.parts for fitted in _fit(part))
-    return Message(role=role, parts=parts, at=message.at)
+def _fitted(message: Message) -> list[Part]:
+    parts: list[Part] = []
+    for part in message.parts:
+        if type(part) is Text:
+            if part.text.strip():
+                parts.append(part)
+        else:
+            parts += _fit(part)
+    return parts
 
 
-def _fit(part: Part) -> Iterator[Part]:
+def _fit(part: Part) -> tuple[Part, ...]:
     """The part as this wire takes it; nothing where it says nothing."""
     match part:
         case Text() | Media() | Opaque():
-            yield from _fit_inner(part)
+            return _fit_inner(part)
         case Refusal():
-            yield from _fit_inner(Text(text=part.text))
+            return _fit_inner(Text(text=part.text))
         case Reasoning():
-            yield from (part,) if is_signed(part) else ()
+            return (part,) if is_signed(part) else ()
         case ToolCall():
-            yield _fit_call(part)
+            return (_fit_call(part),)
         case ToolResult():
             inner = tuple(fitted for one in part.parts for fitted in _fit_inner(one))
-            yield structs.replace(part, call_id=safe_id(part.call_id), parts=inner)
+            return (structs.replace(part, call_id=safe_id(part.call_id), parts=inner),)
         case ServerToolCall() | ServerToolResult():
-            yield own_part(part, NAME)
+            return (own_part(part, NAME),)
         case _:
             assert_never(part)
 
@@ -69,14 +73,14 @@ def is_signed(part: Reasoning) -> bool:
     return part.signature is not None and part.signature.format == NAME and part.signature.value != ""
 
 
-def _fit_inner(part: Text | Media | Opaque) -> Iterator[Text | Media | Opaque]:
+def _fit_inner(part: Text | Media | Opaque) -> tuple[Text | Media | Opaque, ...]:
     match part:
         case Text():
-            yield from (part,) if part.text.strip() else ()
+            return (part,) if part.text.strip() else ()
         case Media():
-            yield fit_media(part)
+            return (fit_media(part),)
         case Opaque():
-            yield own_part(part, NAME)
+            return (own_part(part, NAME),)
         case _:
             assert_never(part)
 

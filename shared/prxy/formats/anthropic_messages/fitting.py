@@ -43,7 +43,7 @@ LEAST_TOP_P_WHILE_THINKING = 0.95
 def fit(request: ChatRequest) -> ChatRequest:
     """Raises InvalidRequest and UnsupportedFeature, naming the part or the field."""
     reasoning = _reasoning(request.reasoning)
-    tools = tuple(_tool(tool) for tool in offered_tools(request))
+    tools = tuple([_tool(tool) for tool in offered_tools(request)])
     choice = _tool_choice(request.tool_choice, tools)
     _refuse_forced_call_while_thinking(choice, reasoning)
     return structs.replace(

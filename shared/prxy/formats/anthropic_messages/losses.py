@@ -12,14 +12,15 @@ from prxy.formats.anthropic_messages.fitting import without_what_thinking_forbid
 from prxy.formats.anthropic_messages.words import NAME
 from prxy.formats.base import foreign_losses
 from prxy.formats.fitting import is_thinking
-from prxy.formats.losses import UNKNOWN, detail_losses, sampling_losses
+from prxy.formats.losses import UNKNOWN, detail_losses, sampling_losses, says_more_than_text
 
 _THINKING = "the provider does not take it while the model thinks"
 
 
 def losses_of(request: ChatRequest) -> Iterator[Loss]:
     for message in (*((request.instructions,) if request.instructions else ()), *request.messages):
-        yield from _message(message)
+        if says_more_than_text(message):
+            yield from _message(message)
     yield from _options(request)
     yield from _sampling(request.sampling)
     if is_thinking(request.reasoning):
@@ -31,7 +32,7 @@ def losses_of(request: ChatRequest) -> Iterator[Loss]:
 
 def _options(request: ChatRequest) -> Iterator[Loss]:
     for tool in request.tools:
-        if isinstance(tool, FunctionTool):
+        if isinstance(tool, FunctionTool) and tool.extras is not None:
             yield from foreign_losses(tool.extras, NAME, tool.at)
     yield from foreign_losses(request.extras, NAME)
     yield from detail_losses(request, NAME)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from prxy.canonical.parts import Wire
+from msgspec import Struct
+
+from prxy.canonical.parts import Json, Wire
 from prxy.canonical.request import (
     ChatRequest,
     FunctionTool,
@@ -34,6 +36,7 @@ from prxy.formats.reading import Fields, kind
 
 _MAY_BE_EMPTY = ("system", "tools", "stop_sequences", "output_config")
 """Fields that say nothing when they are empty; their client's provider gets them all the same."""
+_ROLES = {role.value: role for role in (Role.USER, Role.ASSISTANT, Role.SYSTEM)}
 
 
 def parse_request(body: Wire, path: Mapping[str, str]) -> ChatRequest:
@@ -59,7 +62,7 @@ def parse_prompt(body: Wire) -> ChatRequest:
         model=fields.required_string("model"),
         instructions=_instructions(fields),
         messages=_messages(fields),
-        tools=tuple(_tool(tool) for tool in fields.each("tools")),
+        tools=_tools(fields),
         tool_choice=None if choice is None else _tool_choice(choice),
         parallel_tool_calls=None if parallel is None else not parallel,
         sampling=_sampling(fields),
@@ -111,16 +114,39 @@ def _messages(fields: Fields) -> tuple[Message, ...]:
 
 
 def _message(fields: Fields) -> Message:
-    role = fields.word("role", Role.USER, Role.ASSISTANT, Role.SYSTEM)
+    role = fields.word("role", *_ROLES)
     if role is None:
         fields.fail("role", "is missing; use user, assistant or system.", "missing_field")
     content = fields.take("content")
     parts = parse_content(content, fields.path("content"))
     extras = make_extras(NAME, fields.rest(), *content_spelling(content))
-    return Message(role=Role(role), parts=parts, at=fields.at, extras=extras)
+    return Message(role=_ROLES[role], parts=parts, at=fields.at, extras=extras)
 
 
-def _tool(fields: Fields) -> Tool:
+class _PlainTool(Struct, frozen=True, forbid_unknown_fields=True):
+    """All of a function for which the canonical form has words, as it is of nearly every tool."""
+
+    name: str
+    input_schema: dict[str, Json]
+    description: str | None = None
+    strict: bool | None = None
+
+
+def _tools(fields: Fields) -> tuple[Tool, ...]:
+    values = fields.array("tools") or ()
+    return tuple([_tool(value, f"tools[{place}]") for place, value in enumerate(values)])
+
+
+def _tool(value: Json, at: str) -> Tool:
+    said = Fields.plain(value, _PlainTool)
+    if said is None:
+        return _odd_tool(Fields(value, at))
+    return FunctionTool(
+        name=said.name, description=said.description, parameters=said.input_schema, strict=said.strict, at=at
+    )
+
+
+def _odd_tool(fields: Fields) -> Tool:
     """A tool of the client's; or one of the provider's, which is named by its type and kept as it is."""
     word = fields.string("type")
     if word not in (None, "custom"):

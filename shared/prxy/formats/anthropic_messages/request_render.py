@@ -21,7 +21,7 @@ from prxy.canonical.request import (
     ToolChoice,
     ToolMode,
 )
-from prxy.formats.anthropic_messages.block_render import cached, render_content
+from prxy.formats.anthropic_messages.block_render import marked, render_block, render_content
 from prxy.formats.anthropic_messages.fitting import fit
 from prxy.formats.anthropic_messages.losses import losses_of
 from prxy.formats.anthropic_messages.words import (
@@ -79,7 +79,9 @@ def _system(request: ChatRequest) -> Wire:
 
 
 def _message(message: Message) -> Wire:
-    return {**own_fields(message.extras, NAME), "role": message.role.value, "content": _content(message)}
+    if message.extras is None:
+        return {"role": str(message.role), "content": [render_block(part) for part in message.parts]}
+    return {**own_fields(message.extras, NAME), "role": str(message.role), "content": _content(message)}
 
 
 def _content(message: Message) -> str | list[Wire]:
@@ -118,14 +120,13 @@ def _tool(tool: Tool) -> Wire:
 
 
 def _function(tool: FunctionTool) -> Wire:
-    body: Wire = {"type": "custom"} if spelt(tool.extras, NAME, CUSTOM) else {}
-    body["name"] = tool.name
+    body: Wire = {"type": "custom", "name": tool.name} if spelt(tool.extras, NAME, CUSTOM) else {"name": tool.name}
     if tool.description is not None:
         body["description"] = tool.description
     body["input_schema"] = {} if tool.parameters is None else tool.parameters
     if tool.strict is not None:
         body["strict"] = tool.strict
-    return {**body, **cached(tool.cache), **own_fields(tool.extras, NAME)}
+    return marked(body, tool.cache, tool.extras)
 
 
 def _tool_choice(request: ChatRequest) -> Wire:

@@ -209,9 +209,9 @@ class _Block:
 
     def lengthened(self, delta: TextDelta | ThinkingDelta | InputDelta) -> PartDelta | None:
         """The short way of `grow`; None where that is to say what it means."""
-        if not delta.text or self.is_stopped or isinstance(self._part, Opaque):
+        if not delta.text or self.is_stopped or type(self._part) is Opaque:
             return None
-        if isinstance(delta, InputDelta):
+        if type(delta) is InputDelta:
             self._lacks_input = False
         return PartDelta(index=self._index, text=delta.text)
 

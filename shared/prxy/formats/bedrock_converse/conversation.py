@@ -8,7 +8,7 @@ Every turn is arranged by itself, so that a longer conversation begins with the 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TypeVar, assert_never
 
 from msgspec import structs
@@ -27,7 +27,7 @@ from prxy.canonical.parts import (
     ToolCall,
     ToolResult,
 )
-from prxy.canonical.request import Message, Role
+from prxy.canonical.request import Message
 from prxy.formats.bedrock_converse.media import DocumentNames, fit_media
 from prxy.formats.bedrock_converse.vendors import Vendor
 from prxy.formats.bedrock_converse.words import MAX_NAME_CHARS, NAME
@@ -44,7 +44,7 @@ BESIDE_DOCUMENTS = "See the document."
 def arrange(messages: Iterable[Message], vendor: Vendor) -> tuple[Message, ...]:
     """Raises InvalidRequest where nothing is left to say, PartFault for parts that the wire lacks."""
     fitter = _Fitter(vendor)
-    return alternating((fitter.turn(message) for message in messages), _told)
+    return alternating(messages, fitter.parts, _told)
 
 
 def is_signed(part: Reasoning, vendor: Vendor) -> bool:
@@ -74,48 +74,46 @@ def _told(part: Part) -> tuple[Part, ...]:
 
 
 class _Fitter:
-    """Messages -> turns, in their order: names of documents are given out as they come."""
+    """Messages, in their order: names of documents are given out as they come."""
 
     def __init__(self, vendor: Vendor) -> None:
         self._vendor = vendor
         self._names = DocumentNames()
 
-    def turn(self, message: Message) -> Message:
-        """System text in the middle of a conversation is said by the user, at its place."""
-        role = Role.ASSISTANT if message.role is Role.ASSISTANT else Role.USER
-        parts = tuple(fitted for part in message.parts for fitted in self._fit(part))
-        if any(_is_document(part) for part in parts) and not any(isinstance(part, Text) for part in parts):
-            parts = (*parts, Text(text=BESIDE_DOCUMENTS))
-        return Message(role=role, parts=parts, at=message.at)
+    def parts(self, message: Message) -> list[Part]:
+        """Those of one message; none where it says nothing."""
+        parts = [fitted for part in message.parts for fitted in self._fit(part)]
+        if any(_is_document(part) for part in parts) and Text not in map(type, parts):
+            parts.append(Text(text=BESIDE_DOCUMENTS))
+        return parts
 
-    def _fit(self, part: Part) -> Iterator[Part]:
-        """The part as this wire takes it; nothing where it says nothing."""
+    def _fit(self, part: Part) -> tuple[Part, ...]:
         match part:
             case Text() | Media() | Opaque():
-                yield from self._fit_inner(part)
+                return self._fit_inner(part)
             case Refusal():
-                yield from self._fit_inner(Text(text=part.text))
+                return self._fit_inner(Text(text=part.text))
             case Reasoning():
-                yield from (_own_thought(part),) if is_signed(part, self._vendor) else ()
+                return (_own_thought(part),) if is_signed(part, self._vendor) else ()
             case ToolCall():
-                yield self._cached(_fit_call(part))
+                return (self._cached(_fit_call(part)),)
             case ToolResult():
-                yield self._fit_result(part)
+                return (self._fit_result(part),)
             case ServerToolCall() | ServerToolResult():
-                yield own_part(part, NAME)
+                return (own_part(part, NAME),)
             case _:
                 assert_never(part)
 
-    def _fit_inner(self, part: Text | Media | Opaque) -> Iterator[Text | Media | Opaque]:
+    def _fit_inner(self, part: Text | Media | Opaque) -> tuple[Text | Media | Opaque, ...]:
         match part:
             case Text():
-                yield from (self._cached(Text(text=part.text, cache=part.cache)),) if part.text.strip() else ()
+                return (self._cached(Text(text=part.text, cache=part.cache)),) if part.text.strip() else ()
             case Media():
                 fitted = fit_media(part)
                 name = self._names.give(part.name) if part.kind is MediaKind.DOCUMENT else None
-                yield self._cached(structs.replace(fitted, name=name))
+                return (self._cached(structs.replace(fitted, name=name)),)
             case Opaque():
-                yield own_part(part, NAME)
+                return (own_part(part, NAME),)
             case _:
                 assert_never(part)
 
@@ -133,7 +131,7 @@ class _Fitter:
 
 
 def _is_document(part: Part) -> bool:
-    return isinstance(part, Media) and part.kind is MediaKind.DOCUMENT
+    return type(part) is Media and part.kind is MediaKind.DOCUMENT
 
 
 def _own_thought(part: Reasoning) -> Reasoning:

@@ -41,17 +41,15 @@ _TYPES: Mapping[str, type[ProviderError]] = {
 _WORDS: Mapping[type[ProviderError], str] = {kind: word for word, kind in reversed([*_TYPES.items()])}
 
 _MODEL_FAILED = 424
-_TOO_LONG = re.compile(
+_TOO_LONG = (
     r"input is too long|too many (?:input )?tokens|prompt is too long|exceed context limit|context[ _](?:window|length)"
-    r"|maximum context|input tokens? .{0,40}exceed",
-    re.IGNORECASE,
+    r"|maximum context|input tokens? .{0,40}exceed"
 )
-_BAD_KEY = re.compile(
+_BAD_KEY = (
     r"security token .{0,40}(?:invalid|expired)|api key is (?:valid|not valid|invalid)"
-    r"|(?:invalid|expired) (?:api key|bearer)|bearer token has expired",
-    re.IGNORECASE,
+    r"|(?:invalid|expired) (?:api key|bearer)|bearer token has expired"
 )
-_NOT_READY = re.compile(r"\bnot ready\b", re.IGNORECASE)
+_NOT_READY = r"\bnot ready\b"
 
 
 def parse_error(status: int, body: Json) -> ProviderError:
@@ -78,11 +76,11 @@ def _message(body: Json) -> str | None:
 
 
 def _refined(error: ProviderError) -> ProviderError:
-    if type(error) is ProviderRejected and _TOO_LONG.search(error.message):
+    if type(error) is ProviderRejected and re.search(_TOO_LONG, error.message, re.IGNORECASE):
         return ProviderRejected(error.message, code="context_length_exceeded")
-    if type(error) is ProviderPermission and _BAD_KEY.search(error.message):
+    if type(error) is ProviderPermission and re.search(_BAD_KEY, error.message, re.IGNORECASE):
         return ProviderAuthentication(error.message)
-    if type(error) is ProviderRateLimited and _NOT_READY.search(error.message):
+    if type(error) is ProviderRateLimited and re.search(_NOT_READY, error.message, re.IGNORECASE):
         return ProviderOverloaded(error.message)
     return error
 

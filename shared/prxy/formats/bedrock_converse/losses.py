@@ -23,7 +23,7 @@ from prxy.formats.bedrock_converse.fitting import BETA, betas_of
 from prxy.formats.bedrock_converse.vendors import Vendor, is_off, vendor_of
 from prxy.formats.bedrock_converse.words import NAME
 from prxy.formats.fitting import is_thinking
-from prxy.formats.losses import UNKNOWN, detail_losses, sampling_losses
+from prxy.formats.losses import UNKNOWN, detail_losses, sampling_losses, says_more_than_text
 
 _NO_CACHE = "the model takes no breakpoint here; it is left out"
 
@@ -31,7 +31,8 @@ _NO_CACHE = "the model takes no breakpoint here; it is left out"
 def losses_of(request: ChatRequest) -> Iterator[Loss]:
     vendor = vendor_of(request.model)
     for message in (*((request.instructions,) if request.instructions else ()), *request.messages):
-        yield from _message(message, vendor)
+        if says_more_than_text(message):
+            yield from _message(message, vendor)
     yield from _tools(request, vendor)
     yield from foreign_losses(request.extras, NAME)
     yield from detail_losses(request, NAME)

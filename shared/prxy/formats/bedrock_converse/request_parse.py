@@ -28,6 +28,8 @@ from prxy.formats.bedrock_converse.block_parse import cache_point, parse_content
 from prxy.formats.bedrock_converse.words import NAME, STREAM_METHOD
 from prxy.formats.reading import Fields, kind
 
+_ROLES = {role.value: role for role in (Role.USER, Role.ASSISTANT, Role.SYSTEM)}
+
 
 def parse_request(body: Wire, path: Mapping[str, str]) -> ChatRequest:
     """Body -> request; the path holds the model and the method. Raises InvalidRequest naming the field."""
@@ -70,14 +72,14 @@ def _messages(fields: Fields) -> tuple[Message, ...]:
 
 
 def _message(fields: Fields) -> Message:
-    role = fields.word("role", Role.USER, Role.ASSISTANT, Role.SYSTEM)
+    role = fields.word("role", *_ROLES)
     if role is None:
         fields.fail("role", "is missing; use user, assistant or system.", "missing_field")
     content = fields.array("content")
     if content is None:
         fields.fail("content", "is missing; it must be a list of blocks.", "missing_field")
     parts = parse_content(content, fields.path("content"))
-    return Message(role=Role(role), parts=parts, at=fields.at, extras=make_extras(NAME, fields.rest()))
+    return Message(role=_ROLES[role], parts=parts, at=fields.at, extras=make_extras(NAME, fields.rest()))
 
 
 def _sampling(fields: Fields) -> tuple[Sampling, Wire]:

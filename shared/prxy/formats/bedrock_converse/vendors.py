@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from fnmatch import fnmatchcase
 
 from msgspec import Struct, structs
 
 from prxy.canonical.parts import Wire
 from prxy.canonical.request import ReasoningMode, ReasoningOptions, Sampling
+from prxy.globs import matches
 
 _REGION = re.compile(r"^(?:global|us|us-gov|eu|apac|au|jp|ca|in|sa)\.")
 """The geography of an inference profile (`us.`, `apac.`, `global.`) before the vendor's name."""
@@ -51,7 +51,7 @@ class Vendor(Struct, frozen=True, kw_only=True):
 def vendor_of(model: str) -> Vendor:
     """The row of a model id, with or without a geography before it."""
     name = _REGION.sub("", model.lower())
-    return next(row for row in VENDORS if any(fnmatchcase(name, pattern) for pattern in row.models))
+    return next(row for row in VENDORS if any(matches(name, pattern) for pattern in row.models))
 
 
 def is_off(options: ReasoningOptions) -> bool:

@@ -96,5 +96,8 @@ def inner_fields(extras: Extras | None, prefix: str) -> Wire:
 
 def outer_fields(extras: Extras | None, *prefixes: str) -> Wire:
     """Unknown fields of the object itself, without those of the named inner ones."""
+    own = own_fields(extras, NAME)
+    if not own:
+        return {}
     begins = tuple(f"{prefix}." for prefix in prefixes)
-    return {key: value for key, value in own_fields(extras, NAME).items() if not key.startswith(begins)}
+    return {key: value for key, value in own.items() if not key.startswith(begins)}

@@ -13,7 +13,10 @@ from collections.abc import Mapping
 from prxy.canonical.parts import Json, Wire
 from prxy.formats.gemini_generate.names import camel_case
 
-_KEPT = ("title", "description", "minItems", "maxItems", "minLength", "maxLength", "pattern", "minimum", "maximum")
+_TOLD = ("title", "description")
+_KEPT = (*_TOLD, "minItems", "maxItems", "minLength", "maxLength", "pattern", "minimum", "maximum")
+_PLAIN = frozenset({"type", *_TOLD})
+"""All that most schemas of single values say."""
 _FORMATS = frozenset({"date-time", "date", "time"})
 _MAX_NODES = 5000
 """Sub-schemas written out for one tool: references may repeat each other without end."""
@@ -91,6 +94,8 @@ class _Cleaner:
         self._nodes += 1
         if self._nodes > _MAX_NODES:
             return dict(_OPEN_OBJECT)
+        if type(node.get("type")) is str and node.keys() <= _PLAIN:
+            return {"type": node["type"], **{name: node[name] for name in _TOLD if node.get(name) is not None}}
         if isinstance(node.get("$ref"), str):
             return self._reference(node, trail)
         if isinstance(node.get("allOf"), list):

@@ -12,8 +12,6 @@
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from prxy.formats.base import Format
 from prxy.formats.openai_chat.decode import StreamDecoder
 from prxy.formats.openai_chat.encode import StreamEncoder
@@ -26,7 +24,6 @@ from prxy.formats.openai_errors import parse_error, render_error
 from prxy.framing.sse import SSE
 
 __all__ = [
-    "COMPATIBLE",
     "FORMAT",
     "NAME",
     "decode_stream",
@@ -34,6 +31,7 @@ __all__ = [
     "parse_error",
     "parse_request",
     "parse_response",
+    "render_compatible_request",
     "render_error",
     "render_request",
     "render_response",
@@ -56,6 +54,3 @@ FORMAT = Format(
     parse_error=parse_error,
     render_error=render_error,
 )
-
-COMPATIBLE = replace(FORMAT, render_request=render_compatible_request)
-"""The same wire at vendors that follow it with the older words: `max_tokens`, `system`, texts as strings."""

@@ -36,9 +36,12 @@ from prxy.formats.openai_errors import render_error
 from prxy.formats.openai_tools import safe_id
 from prxy.framing.frame import Frame
 
+_GOES_ON = b',"finish_reason":null}]}'
+"""What every chunk ends with but the last of a choice."""
+
 
 class _Writing(Struct):
-    """A part that is being written. A delta is its text between `before` and `after`; without them it is gathered."""
+    """A part that is being written. A chunk is its text between `before` and `after`; without them it is gathered."""
 
     choice: int
     part: Part
@@ -70,15 +73,11 @@ class StreamEncoder:
         self._usage: Usage | None = None
 
     def feed(self, item: StreamEvent) -> Iterable[Frame]:
-        match item:
-            case PartDelta(index=index, text=text, extras=None):
-                return self._text(self._parts.get(index), text)
-            case PartDelta():
-                return self._delta(item)
-            case Verbatim():
-                return ()  # the frames of a passing answer are not ours to write: here it is written anew
-            case _:
-                return self._rest(item)
+        if isinstance(item, PartDelta):
+            return self._text(self._parts.get(item.index), item.text) if item.extras is None else self._delta(item)
+        if isinstance(item, Verbatim):
+            return ()  # the frames of a passing answer are not ours to write: here it is written anew
+        return self._rest(item)
 
     def _rest(
         self, item: PartStart | PartEnd | StreamStart | StreamEnd | StreamError | ChoiceEnd | UsageUpdate
@@ -133,7 +132,7 @@ class StreamEncoder:
         self._head = encode_json(self._envelope)[:-1] + b',"choices":[{"index":'
 
     def _chunk(self, choice: int, delta: bytes) -> Frame:
-        return Frame(b'%b%d,"delta":%b,"finish_reason":null}]}' % (self._head, choice, delta))
+        return Frame(b'%b%d,"delta":%b%b' % (self._head, choice, delta, _GOES_ON))
 
     def _role(self, choice: int) -> Iterator[Frame]:
         if choice in self._roles:
@@ -163,7 +162,13 @@ class StreamEncoder:
                 yield self._chunk(choice, encode_json({"content": [value]}))
             case _:
                 pass
+        self._make_chunks(writing)
         yield from self._text(writing, part_text(part))
+
+    def _make_chunks(self, writing: _Writing) -> None:
+        if writing.before:
+            writing.before = b'%b%d,"delta":%b' % (self._head, writing.choice, writing.before)
+            writing.after += _GOES_ON
 
     def _begin_call(self, writing: _Writing, call: ToolCall) -> Frame:
         if spelt(call.extras, NAME, "function_call"):
@@ -183,7 +188,7 @@ class StreamEncoder:
             return ()
         writing.is_empty = False
         if writing.before:
-            return (self._chunk(writing.choice, writing.before + encode_json(text) + writing.after),)
+            return (Frame(writing.before + encode_json(text) + writing.after),)
         writing.texts.append(text)
         return ()
 

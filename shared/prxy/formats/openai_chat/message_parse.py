@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
+
+from msgspec import Struct
 
 from prxy.canonical.parts import Extras, Json, Media, Opaque, Part, Reasoning, Refusal, Text, ToolCall, ToolResult, Wire
 from prxy.canonical.request import Instructions, Message, Role
@@ -14,6 +17,13 @@ from prxy.formats.places import BESIDE
 from prxy.formats.reading import Fields
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+_INSTRUCTING = (Role.SYSTEM, Role.DEVELOPER)
+_SPEAKING = {role.value: role for role in (*_INSTRUCTING, Role.USER, Role.ASSISTANT)}
+
+
+class _Spoken(Struct, frozen=True, forbid_unknown_fields=True):
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str
 
 
 def parse_messages(fields: Fields) -> tuple[Instructions | None, tuple[Message, ...]]:
@@ -27,7 +37,7 @@ def parse_messages(fields: Fields) -> tuple[Instructions | None, tuple[Message, 
     messages: list[Message] = []
     for position, value in enumerate(values):
         message = _message(value, f"messages[{position}]")
-        if instructions is None and message.role in (Role.SYSTEM, Role.DEVELOPER):
+        if instructions is None and message.role in _INSTRUCTING:
             instructions = _hoisted(message, position)
         else:
             messages.append(message)
@@ -46,6 +56,9 @@ def _hoisted(message: Message, position: int) -> Instructions:
 
 
 def _message(value: Json, at: str) -> Message:
+    said = Fields.plain(value, _Spoken)
+    if said is not None:
+        return Message(role=_SPEAKING[said.role], parts=(Text(text=said.content),), at=at)
     fields = Fields(value, at)
     role = fields.word("role", *ROLES)
     if role is None:
@@ -58,10 +71,10 @@ def _message(value: Json, at: str) -> Message:
         case "function":
             return Message(role=Role.TOOL, parts=(Opaque(format=NAME, value=value),), at=at)
         case _:
-            return _plain(fields, Role(role))
+            return _said(fields, _SPEAKING[role])
 
 
-def _plain(fields: Fields, role: Role) -> Message:
+def _said(fields: Fields, role: Role) -> Message:
     parts, spelling = _content(fields)
     name = fields.string("name")
     return Message(role=role, parts=parts, name=name, at=fields.at, extras=make_extras(NAME, fields.rest(), *spelling))
@@ -71,7 +84,7 @@ def _content(fields: Fields) -> tuple[tuple[Part, ...], list[str]]:
     """Parts of a `content` that must be there."""
     value = fields.required("content")
     spelling = ["content:list"] if isinstance(value, list) else []
-    return parse_content(Fields({"content": value}, fields.at)) or (), spelling
+    return parse_content(value, fields), spelling
 
 
 def _tool(fields: Fields) -> Message:
@@ -92,7 +105,7 @@ def _result_parts(fields: Fields, parts: tuple[Part, ...]) -> tuple[Text | Media
 def _assistant(fields: Fields) -> Message:
     value = fields.take("content")
     spelling = ["content:list"] if isinstance(value, list) else []
-    content = parse_content(Fields({"content": value}, fields.at)) or ()
+    content = parse_content(value, fields)
     refusal = fields.string("refusal")
     calls = tuple(_calls(fields))
     name = fields.string("name")

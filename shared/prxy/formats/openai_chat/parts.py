@@ -13,14 +13,13 @@ from prxy.formats.places import PartFault
 from prxy.formats.reading import Fields, kind
 
 
-def parse_content(fields: Fields) -> tuple[Part, ...] | None:
-    """The parts of `content`: one text, or a list. None where it is null or absent."""
-    value = fields.take("content")
+def parse_content(value: Json, message: Fields) -> tuple[Part, ...]:
+    """The parts of the `content` of a message: one text, or a list; nothing where it is null or absent."""
     if value is None or isinstance(value, str):
-        return None if value is None else (Text(text=value),)
+        return () if value is None else (Text(text=value),)
     if not isinstance(value, list):
-        fields.fail("content", f"must be a string or a list of parts, not {kind(value)}.", "invalid_type")
-    at = fields.path("content")
+        message.fail("content", f"must be a string or a list of parts, not {kind(value)}.", "invalid_type")
+    at = message.path("content")
     return tuple(_part(item, f"{at}[{position}]") for position, item in enumerate(value))
 
 

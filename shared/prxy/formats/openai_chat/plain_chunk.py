@@ -53,7 +53,9 @@ def parse_plain_chunk(frame: Frame, said: Wire) -> Choice | None:
         chunk = _decoder.decode(frame.data)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    print_, tier = chunk.system_fingerprint, chunk.service_tier
-    repeats = print_ in (None, said.get("system_fingerprint")) and tier in (None, said.get("service_tier"))
+    if chunk.system_fingerprint is not None and chunk.system_fingerprint != said.get("system_fingerprint"):
+        return None
+    if chunk.service_tier is not None and chunk.service_tier != said.get("service_tier"):
+        return None
     choice = chunk.choices[0]
-    return choice if repeats and choice.delta.content else None
+    return choice if choice.delta.content else None

@@ -8,6 +8,7 @@ from prxy.canonical.loss import Loss
 from prxy.canonical.parts import Json, Part, ToolResult, Wire, asks_for_cache
 from prxy.canonical.request import ChatRequest, HostedTool, Message, Sampling
 from prxy.formats.base import Rendered, foreign_losses, own_fields, spelt
+from prxy.formats.losses import says_more_than_text
 from prxy.formats.openai_chat.message_render import OPENAI, VENDORS, Dialect, render_messages
 from prxy.formats.openai_chat.request_parse import LIMITS
 from prxy.formats.openai_chat.tools import render_output, render_tool, render_tool_choice
@@ -117,7 +118,8 @@ def _losses(request: ChatRequest) -> Iterator[Loss]:
             yield from foreign_losses(tool.extras, NAME, tool.at)
     yield from detail_losses(request, NAME, "Chat Completions")
     for message in (*([request.instructions] if request.instructions else []), *request.messages):
-        yield from _message_losses(message)
+        if says_more_than_text(message):
+            yield from _message_losses(message)
 
 
 def _message_losses(message: Message) -> Iterator[Loss]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import assert_never
+from typing import Literal, assert_never
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from prxy.canonical.errors import UnsupportedFeature
 from prxy.canonical.parts import Json, Wire
@@ -23,15 +23,25 @@ from prxy.formats.base import make_extras, own_fields, spelt
 from prxy.formats.openai_chat.media import cache_point
 from prxy.formats.openai_chat.words import NAME
 from prxy.formats.openai_options import read_schema, schema_fields
-from prxy.formats.openai_tools import freeform_names, read_tools, take_choice
+from prxy.formats.openai_tools import PlainFunction, freeform_names, read_tools, take_choice
 from prxy.formats.reading import Fields
 
 CHOICE_WORDS = {"none": ToolMode.NONE, "auto": ToolMode.AUTO, "required": ToolMode.REQUIRED, "any": ToolMode.REQUIRED}
 """`any` is Mistral's word: https://docs.mistral.ai/capabilities/function_calling (as of 2026-11)."""
 
 
+class _PlainTool(Struct, frozen=True, forbid_unknown_fields=True):
+    type: Literal["function"]
+    function: PlainFunction
+
+
 def parse_tools(fields: Fields) -> tuple[Tool, ...]:
-    return read_tools(fields, NAME, function=_function, custom=_custom)
+    return read_tools(fields, NAME, plain=_plain, function=_function, custom=_custom)
+
+
+def _plain(value: Json) -> PlainFunction | None:
+    tool = Fields.plain(value, _PlainTool)
+    return None if tool is None else tool.function
 
 
 def _function(fields: Fields) -> FunctionTool:

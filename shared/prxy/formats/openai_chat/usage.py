@@ -76,7 +76,10 @@ def _object(holder: Wire, name: str) -> Wire:
 
 
 def _first(*counts: int | None) -> int | None:
-    return next((found for found in counts if found is not None), None)
+    for found in counts:
+        if found is not None:
+            return found
+    return None
 
 
 def render_usage(usage: Usage) -> Wire:

@@ -20,7 +20,7 @@ from prxy.formats.openai_responses.reasoning import parse_reasoning
 from prxy.formats.openai_responses.words import BINDING, NAME
 from prxy.formats.reading import Fields, kind
 
-ROLES = ("user", "assistant", "system", "developer")
+_ROLES = {role.value: role for role in (Role.USER, Role.ASSISTANT, Role.SYSTEM, Role.DEVELOPER)}
 OUTPUTS = ("function_call_output", "custom_tool_call_output")
 INPUT_STRING = "input:string"
 INPUT_ABSENT = "input:absent"
@@ -94,10 +94,10 @@ def _message_of(value: Json, at: str) -> Message:
 def _message(value: Json, at: str) -> Message:
     fields = Fields(value, at)
     fields.take("type")
-    word = fields.word("role", *ROLES)
+    word = fields.word("role", *_ROLES)
     if word is None:
-        fields.fail("role", f"is missing; use one of: {', '.join(ROLES)}.", "missing_field")
-    role = Role(word)
+        fields.fail("role", f"is missing; use one of: {', '.join(_ROLES)}.", "missing_field")
+    role = _ROLES[word]
     parts = parse_content(fields, "content", "output_text" if role is Role.ASSISTANT else "input_text")
     rest = fields.rest()
     untyped = [] if value.get("type") else ["untyped"]

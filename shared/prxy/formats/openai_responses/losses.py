@@ -9,6 +9,7 @@ from prxy.canonical.loss import Loss
 from prxy.canonical.parts import Opaque, Part, Reasoning, ServerToolResult, ToolResult, asks_for_cache
 from prxy.canonical.request import ChatRequest, HostedTool, Message, Sampling
 from prxy.formats.base import foreign_losses
+from prxy.formats.losses import says_more_than_text
 from prxy.formats.openai_options import detail_losses, option_losses
 from prxy.formats.openai_responses.input_render import is_signed
 from prxy.formats.openai_responses.words import NAME
@@ -36,7 +37,8 @@ def losses_of(request: ChatRequest) -> Iterator[Loss]:
         if not isinstance(tool, HostedTool):
             yield from foreign_losses(tool.extras, NAME, tool.at)
     for message in (*((request.instructions,) if request.instructions else ()), *request.messages):
-        yield from _message(message)
+        if says_more_than_text(message):
+            yield from _message(message)
 
 
 def _sampling(sampling: Sampling) -> Iterator[Loss]:

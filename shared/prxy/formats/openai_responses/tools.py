@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import assert_never
+from typing import Literal, assert_never
 
 from prxy.canonical.errors import UnsupportedFeature
 from prxy.canonical.parts import Json, Wire
 from prxy.canonical.request import FreeformTool, FunctionTool, HostedTool, Tool, ToolChoice, ToolMode
 from prxy.formats.base import make_extras, own_fields, spelt
 from prxy.formats.openai_responses.words import NAME
-from prxy.formats.openai_tools import freeform_names, read_tools, take_choice
+from prxy.formats.openai_tools import PlainFunction, freeform_names, read_tools, take_choice
 from prxy.formats.reading import Fields
 
 PLAIN_MODES: Mapping[str, ToolMode] = {
@@ -22,8 +22,16 @@ WHOLE = "choice"
 """Extra with a whole `tool_choice` that names a hosted tool."""
 
 
+class _PlainTool(PlainFunction, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    type: Literal["function"]
+
+
 def parse_tools(fields: Fields) -> tuple[Tool, ...]:
-    return read_tools(fields, NAME, function=_function, custom=_custom)
+    return read_tools(fields, NAME, plain=_plain, function=_function, custom=_custom)
+
+
+def _plain(value: Json) -> PlainFunction | None:
+    return Fields.plain(value, _PlainTool)
 
 
 def _function(fields: Fields) -> FunctionTool:

@@ -35,6 +35,13 @@ class Guardrails(Module):
 
     Redacted matches become placeholders (`[REDACTED_EMAIL]`); blocked ones refuse the call, before the provider is
     asked or in the middle of its answer. What is only logged changes nothing.
+
+    Nothing hides behind characters that show nothing (zero-width ones, soft hyphens, marks of direction): every rule,
+    custom patterns too, reads the text without them. Custom patterns read it as it is written as well, so that they may
+    name such characters. For personal data and profanity, spaces of any width, dashes and full-width characters count
+    as plain ones; custom patterns read them as they are written. Neighbouring texts of one message, and of one tool
+    result, are also read as one: of a match that reaches over several, each gets a placeholder for its share. Different
+    messages, and the parts of an answer, are each read by themselves.
     """
 
     name = "guardrails"

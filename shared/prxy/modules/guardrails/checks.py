@@ -6,8 +6,7 @@ import socket
 import string
 from collections.abc import Mapping
 
-_DOUBLED = bytes.maketrans(b"0123456789", bytes([0, 2, 4, 6, 8, 1, 3, 5, 7, 9]))
-_ZERO = ord("0")
+_DOUBLED = bytes.maketrans(bytes(range(10)), bytes([0, 2, 4, 6, 8, 1, 3, 5, 7, 9]))
 
 _LETTERS_AS_NUMBERS = {ord(letter): str(number) for number, letter in enumerate(string.ascii_uppercase, 10)}
 _IBAN_LENGTHS: Mapping[str, int] = {
@@ -24,9 +23,8 @@ _IBAN_LENGTHS: Mapping[str, int] = {
 
 
 def is_luhn(digits: bytes) -> bool:
-    """Whether the last of some ASCII digits is the check digit of the others (ISO/IEC 7812-1, annex B)."""
-    plain = digits[-1::-2]
-    return (sum(plain) - _ZERO * len(plain) + sum(digits[-2::-2].translate(_DOUBLED))) % 10 == 0
+    """Whether the last of some digits, given as numbers, checks the others (ISO/IEC 7812-1, annex B)."""
+    return sum(digits[-1::-2] + digits[-2::-2].translate(_DOUBLED)) % 10 == 0
 
 
 def is_ssn(area: str, group: str, serial: str) -> bool:

@@ -39,11 +39,15 @@ class Email:
 
     def find(self, text: str, start: int) -> Span | None:
         for match in _AT.finditer(text, start):
-            at = match.start()
+            at, end = match.span()
+            if at <= start:  # no room for who is before it
+                continue
             local = _LOCAL.match(text[max(at - _LOCAL_CHARS, 0) : at][::-1])
-            begin = at - len(local.group().rstrip(".%-+")) if local else at
+            begin = at - (local.end() if local else 0)
+            while text[begin] in ".%-+":
+                begin += 1
             if begin >= start:
-                return Span(begin, match.end())
+                return Span(begin, end)
         return None
 
 
@@ -95,11 +99,15 @@ def _begin_of_north_american(text: str, area: int) -> int:
     return begin
 
 
-_IPV4 = re.compile(r"[0-9](?<![\w.].)[0-9]{0,2}(?:\.[0-9]{1,3}){3}(?!\.?\w)", re.ASCII)
+_IPV4 = re.compile(
+    r"[0-9](?<![\w.].)(?<!(?i:version|release)\s.)(?<!(?i:ver)\s.)(?<!(?i:ver\.)\s.)"
+    r"[0-9]{0,2}(?:\.[0-9]{1,3}){3}(?!\.?\w)",
+    re.ASCII,
+)
 _DOTS = re.compile(r"\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]")
 _IPV6 = re.compile(r":(?<!::)[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{0,39}")
+_DIGIT = re.compile("[0-9]")
 _GROUP = re.compile(r"[0-9A-Fa-f]{0,4}(?![\w:.])", re.ASCII)
-_VERSION = re.compile(r"(?:version|release|ver\.?)\s?\Z", re.IGNORECASE)
 _IP_CHARS = 48
 _IP_TAIL = re.compile(r"[\w:.]{0,48}")
 
@@ -124,9 +132,8 @@ class Ipv4:
 
     def find(self, text: str, start: int) -> Span | None:
         for match in _IPV4.finditer(text, start):
-            begin = match.start()
-            if is_address(match.group()) and not _VERSION.search(text, max(begin - 9, 0), begin):
-                return Span(begin, match.end())
+            if is_address(match.group()):
+                return Span(*match.span())
         return None
 
 
@@ -152,9 +159,9 @@ def _around(text: str, match: re.Match[str]) -> Span | None:
         return None
     end = match.end()
     found = text[colon:end].rstrip(".")
-    if found.endswith(":") and not found.endswith("::"):
+    if found[-1] == ":" != found[-2:-1]:
         found = found[:-1]
     span = Span(colon - left.end(), colon + len(found))
     follows = text[span.end : span.end + 1]
     says = text[span.start : span.end]
-    return None if is_word(follows) or not any(map(str.isdigit, says)) else span
+    return None if is_word(follows) or not _DIGIT.search(says) else span

@@ -30,7 +30,7 @@ class _Compiled(Protocol):
 
 
 class _Encoded:
-    """A text as the engine reads it, and the way between places in both; it leads forwards only."""
+    """A text as the engine reads it, and the way between places in both: as far as it is from the last one."""
 
     def __init__(self, text: str) -> None:
         self.text, self.read = text, text.encode()
@@ -41,8 +41,9 @@ class _Encoded:
         if self._same:
             return char
         if char < self._chars:
-            self._chars = self._bytes = 0
-        self._bytes += len(self.text[self._chars : char].encode())
+            self._bytes -= len(self.text[char : self._chars].encode())
+        else:
+            self._bytes += len(self.text[self._chars : char].encode())
         self._chars = char
         return self._bytes
 
@@ -70,12 +71,11 @@ class Pattern:
         """Raises InvalidRequest (invalid_pipeline) for a pattern that the engine refuses."""
         self._found, self._begun = _compiled(pattern)
         self.size = self._found.programsize
-        self._encoded = _Encoded("")
+        self._last = self._last_but_one = _Encoded("")
+        """Two, since a text may be read as it is written and without what nobody sees, in turn."""
 
     def find(self, text: str, start: int) -> Span | None:
-        if self._encoded.text is not text:
-            self._encoded = _Encoded(text)
-        encoded = self._encoded
+        encoded = self._encoded(text)
         at = encoded.byte_at(start)
         while (match := self._found.search(encoded.read, at)) is not None:
             begin, end = match.span()
@@ -85,6 +85,12 @@ class Pattern:
             if at > len(encoded.read):
                 return None
         return None
+
+    def _encoded(self, text: str) -> _Encoded:
+        if self._last.text is not text:
+            known = self._last_but_one
+            self._last, self._last_but_one = known if known.text is text else _Encoded(text), self._last
+        return self._last
 
     def open_from(self, text: str) -> int:
         """Of a pattern that cannot be read, everything: it waits for the end of the text."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 CONTEXT = 96
-"""Characters before a place that decide whether a match begins there: no detector looks further back."""
+"""How many characters that are read before a place decide whether a match begins there: none looks further back."""
 
 
 class Span(NamedTuple):

@@ -22,6 +22,7 @@ from prxy.modules.guardrails.placeholders import Numbered
 from prxy.modules.guardrails.profanity import Profanity
 from prxy.modules.guardrails.request import guarded_request
 from prxy.modules.guardrails.rules import Rule, rule_of, rules_of
+from prxy.modules.guardrails.scanning import searches
 from prxy.pipeline.base import Call, Ports
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ class Guarding:
     def count(self, call: Call, answer: ChatResponse) -> None:
         """Tell what of an answer is only logged."""
         if self._rules.counting:
-            texts = _texts(answer)
-            _report(call, "answer", sum((counted(self._rules.counting, text) for text in texts), Counter()))
+            wanted = searches(self._rules.counting)
+            _report(call, "answer", sum((counted(wanted, text) for text in _texts(answer)), Counter()))
 
     async def _moderate(self, guard: Incoming, call: Call) -> None:
         if self._moderation is None or not guard.texts:

@@ -11,9 +11,11 @@ from msgspec import Struct, structs
 from prxy.canonical.errors import GuardrailBlocked
 from prxy.canonical.parts import Extras, Json
 from prxy.modules.guardrails.json_text import scanned_json
+from prxy.modules.guardrails.neighbours import shared_matches, without_meetings
 from prxy.modules.guardrails.placeholders import PLACEHOLDER, Numbered, Redacted
+from prxy.modules.guardrails.reading import Reading
 from prxy.modules.guardrails.rules import Rule, Rules
-from prxy.modules.guardrails.scanning import matches, refuse_matches, scanned
+from prxy.modules.guardrails.scanning import Search, matches, refuse_matches, scanned, searches
 
 _NOT_TEXT = frozenset("type id signature authorization authorization_token".split())
 _ENCRYPTED = "encrypted_"
@@ -43,11 +45,13 @@ class Incoming:
         """Matches of the rules that only count, by their label."""
         self.texts: list[str] = []
         """All texts, arguments of tools too, as they go on."""
-        self.blocking = rules.blocking
-        self.replacing = (*rules.replacing, PLACEHOLDER) if numbered else rules.replacing
+        self._joined = 0
+        """How many of them stand before those that were not yet read together."""
+        self.blocking = searches(rules.blocking)
+        self.replacing = searches((*rules.replacing, PLACEHOLDER) if numbered else rules.replacing)
         self.rewrites_signed = numbered is not None
         """Whether a signed text is rewritten: it becomes what was signed: the client got it restored."""
-        self._counting = rules.counting
+        self._counting = searches(rules.counting)
         self._placeholders = numbered or Redacted()
 
     def refuse(self, rule: Rule) -> GuardrailBlocked:
@@ -60,6 +64,9 @@ class Incoming:
     def replace(self, rule: Rule, found: str) -> str:
         return self._placeholders.put(rule, found)
 
+    def original(self, text: str) -> str:
+        return self._placeholders.original(text)
+
     def text(self, text: str) -> str:
         self._count(text)
         return self._told(scanned(self, text))
@@ -70,7 +77,17 @@ class Incoming:
 
     def name(self, text: str) -> None:
         self._count(text)
-        refuse_matches(self, text, 0, len(text))
+        refuse_matches(self, Reading(text), 0, len(text))
+
+    def together(self, texts: Sequence[str]) -> Sequence[str]:
+        """What becomes of texts that went on one by one, and are read one behind the other; asked in that order."""
+        self.counts.update(each.rule.label for each in shared_matches(self._counting, texts) if each.is_meeting)
+        told = without_meetings(self, texts)
+        for old, new in zip(texts, told, strict=True):
+            if old:
+                at = self.texts.index(old, self._joined)
+                self.texts[at], self._joined = new, at + 1
+        return told
 
     def _told(self, text: str) -> str:
         if text:
@@ -78,7 +95,8 @@ class Incoming:
         return text
 
     def _count(self, text: str) -> None:
-        self.counts.update(counted(self._counting, text))
+        if self._counting:
+            self.counts.update(counted(self._counting, text))
 
 
 class Unrewritten:
@@ -99,8 +117,8 @@ class Unrewritten:
         self._incoming.name(text)
 
 
-def counted(rules: Sequence[Rule], text: str) -> Counter[str]:
-    return Counter(rule.label for _, rule in matches(rules, text, 0, len(text)))
+def counted(wanted: Sequence[Search], text: str) -> Counter[str]:
+    return Counter(rule.label for _, rule in matches(wanted, Reading(text), 0, len(text)))
 
 
 def with_changes(value: Changed, /, **fields: Any) -> Changed:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from prxy.modules.guardrails.reading import Reading
 from prxy.modules.guardrails.scanning import Guard, Piece, Scanner, looked_at, scanned
 
 _PIECE = re.compile(
@@ -117,7 +118,7 @@ class _String:
     def end(self) -> Iterator[str]:
         fresh = self._taken()
         if self._scanner is None:
-            return map(self._raw, looked_at(self._guard, fresh, 0, len(fresh)))
+            return map(self._raw, looked_at(self._guard, Reading(fresh), 0, len(fresh)))
         return map(self._raw, [*self._scanner.feed(fresh), *self._scanner.finish()])
 
     def _taken(self) -> str:

@@ -7,7 +7,7 @@ https://docs.github.com/en/code-security/secret-scanning/introduction/supported-
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from prxy.modules.guardrails.detector import Span
 from prxy.modules.guardrails.tails import always, is_word, open_suffix
@@ -44,17 +44,20 @@ def _open_key(text: str) -> int:
     return open_suffix(_KEY_TAIL, text, _KEY_CHARS)
 
 
-def _has_underscore(text: str, start: int) -> bool:
-    return text.find("_", start) >= 0
+def _has_begin(text: str, start: int) -> bool:
+    for begin in _FORMS:  # noqa: SIM110  # in a short text a generator costs more than the search
+        if text.find(begin, start) >= 0:
+            return True
+    return False
 
 
 class VendorKey:
     """A key by its vendor's prefix. Small letters in words behind it are no key (`sk-my-words`)."""
 
+    gate = staticmethod(_has_begin)
     open_from = staticmethod(_open_key)
 
     def __init__(self, begin: str, rest: str) -> None:
-        self.gate: Callable[[str, int], bool] = _has_underscore if begin.endswith("_") else always
         self._begin, self._form = begin, re.compile(re.escape(begin) + rest, re.ASCII)
 
     def find(self, text: str, start: int) -> Span | None:

@@ -35,8 +35,13 @@ def _is_told(text: str, match: re.Match[str]) -> bool:
     return _SSN_WORD.search(text, max(begin - _SSN_NEAR, 0), begin) is not None
 
 
-_CARD = re.compile(r"[2-6](?<![0-9].)[0-9]{3,18}(?:[ -][0-9]{2,8}){0,3}(?:[ -][0-9]{2,3})?(?![0-9])")
+_CARD = re.compile(
+    r"[2-6](?<![0-9].)[0-9]{3,18}+(?![0-9])(?:[ -][0-9]{2,8}+(?![0-9])){0,3}+(?:[ -][0-9]{2,3}+(?![0-9]))?+"
+)
+_AS_NUMBERS = bytes.maketrans(b"0123456789", bytes(range(10)))
 _SHORTEST, _LONGEST = 13, 19
+_FIRST_GROUP = 4
+"""Digits that it has at the least."""
 
 
 class Card:
@@ -50,20 +55,22 @@ class Card:
 
     def find(self, text: str, start: int) -> Span | None:
         while match := _CARD.search(text, start):
-            begin, end = match.span()
-            if end - begin >= _SHORTEST and (length := _card_length(match.group())):
+            begin, found = match.start(), match[0]
+            if len(found) >= _SHORTEST and (length := _card_length(found)):
                 return Span(begin, begin + length)
-            start = begin + 1
+            start = begin + _FIRST_GROUP  # within it none begins
         return None
 
 
 def _card_length(found: str) -> int:
     """Characters of the longest card number that it begins with, whole groups only; 0 where there is none."""
-    end, digits = len(found), found.encode().translate(None, b" -")
+    if "-" in found:
+        found = found.replace("-", " ")
+    end, digits = len(found), found.encode().translate(_AS_NUMBERS, b" ")
     while len(digits) >= _SHORTEST:
         if len(digits) <= _LONGEST and is_luhn(digits):
             return end
-        cut = max(found.rfind(" ", 0, end), found.rfind("-", 0, end))
+        cut = found.rfind(" ", 0, end)
         digits = digits[: cut + 1 - end]
         end = cut
     return 0

@@ -37,9 +37,10 @@ from prxy.canonical.stream import part_text, with_text
 from prxy.modules.guardrails.incoming import guarded_extras, with_changes
 from prxy.modules.guardrails.json_text import JsonScanner, scanned_json
 from prxy.modules.guardrails.placeholders import PLACEHOLDER, Numbered, Redacted
+from prxy.modules.guardrails.reading import Reading
 from prxy.modules.guardrails.request import guarded_part
 from prxy.modules.guardrails.rules import Rule, Rules
-from prxy.modules.guardrails.scanning import Scanner, refuse_matches, scanned
+from prxy.modules.guardrails.scanning import Scanner, refuse_matches, scanned, searches
 
 
 class Outgoing:
@@ -47,8 +48,8 @@ class Outgoing:
 
     def __init__(self, rules: Rules, numbered: Numbered | None) -> None:
         restores = numbered is not None and not numbered.is_empty
-        self.blocking = rules.blocking
-        self.replacing = (*rules.replacing, PLACEHOLDER) if restores else rules.replacing
+        self.blocking = searches(rules.blocking)
+        self.replacing = searches((*rules.replacing, PLACEHOLDER) if restores else rules.replacing)
         self.redactions = 0
         """How often a text was replaced that does not come back."""
         self._numbered, self._redacted = numbered or Numbered(), Redacted()
@@ -71,7 +72,7 @@ class Outgoing:
         return scanned_json(self, text)
 
     def name(self, text: str) -> None:
-        refuse_matches(self, text, 0, len(text))
+        refuse_matches(self, Reading(text), 0, len(text))
 
 
 class _Lane(Protocol):

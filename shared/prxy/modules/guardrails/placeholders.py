@@ -40,6 +40,9 @@ class Redacted:
     def put(self, rule: Rule, found: str) -> str:
         return f"[REDACTED_{rule.label}]"
 
+    def original(self, text: str) -> str:
+        return text
+
 
 class Numbered:
     """A placeholder of its own for each text that was found: the same for the same text, within one call only."""
@@ -64,6 +67,6 @@ class Numbered:
     def is_empty(self) -> bool:
         return not self._originals
 
-    def original(self, placeholder: str) -> str:
-        """What it stands for; itself where it stands for nothing."""
-        return self._originals.get(placeholder, placeholder)
+    def original(self, text: str) -> str:
+        """A text with what its placeholders stand for; those that stand for nothing stay."""
+        return _PLACEHOLDER.sub(lambda match: self._originals.get(match[0], match[0]), text)

@@ -19,7 +19,10 @@ _TAIL = re.compile(r"\w{0,24}", re.ASCII)
 
 def _has_stem(text: str, start: int) -> bool:
     lowered = text.lower()
-    return any(stem in lowered for stem in _STEMS)
+    for stem in _STEMS:  # noqa: SIM110  # in a short text a generator costs more than the search
+        if stem in lowered:
+            return True
+    return False
 
 
 def _open_word(text: str) -> int:

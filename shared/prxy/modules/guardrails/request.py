@@ -5,8 +5,9 @@ Left alone: media by URL or in base64, names of tools, ids, and what the gateway
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import groupby
 from typing import assert_never
 
 from prxy.canonical.parts import (
@@ -32,7 +33,7 @@ from prxy.canonical.request import (
     Role,
     Tool,
 )
-from prxy.canonical.stream import signature_of
+from prxy.canonical.stream import part_text, signature_of, with_text
 from prxy.modules.guardrails.incoming import (
     Incoming,
     TextGuard,
@@ -98,7 +99,31 @@ def _message(message: Message, guard: Incoming) -> Message:
         signed = message.role is Role.ASSISTANT and signature_of(part) is not None
         return guarded_part(part, Unrewritten(guard) if signed and not guard.rewrites_signed else guard)
 
-    return with_changes(message, name=name, extras=extras, parts=each(message.parts, guarded))
+    parts = each(message.parts, guarded)
+    guard.place = texts
+    return with_changes(message, name=name, extras=extras, parts=_together(parts, guard))
+
+
+def _together(parts: tuple[Part, ...], guard: Incoming) -> tuple[Part, ...]:
+    """Neighbouring texts once more, as the one text that the model reads; signed ones stay as they are."""
+    told: list[Part] = []
+    for are_texts, group in groupby(parts, lambda part: type(part) is Text and part.signature is None):
+        run = [*group]
+        told += _one_text(run, guard) if are_texts else [_result_together(part, guard) for part in run]
+    return parts if all(new is old for new, old in zip(told, parts, strict=True)) else tuple(told)
+
+
+def _one_text(parts: Sequence[Part], guard: Incoming) -> Sequence[Part]:
+    if len(parts) < 2:
+        return parts
+    texts = guard.together([part_text(part) for part in parts])
+    return [part if text == part_text(part) else with_text(part, text) for part, text in zip(parts, texts, strict=True)]
+
+
+def _result_together(part: Part, guard: Incoming) -> Part:
+    if type(part) is not ToolResult:
+        return part
+    return with_changes(part, parts=_together(part.parts, guard))
 
 
 def guarded_part(part: Part, guard: TextGuard) -> Part:

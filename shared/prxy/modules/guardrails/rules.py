@@ -22,7 +22,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     """Of the error where it blocks."""
     detectors: tuple[Detector, ...]
     is_exact: bool = False
-    """Whether the text is read as it is written; otherwise as it is meant, whatever spaces and dashes it has."""
+    """Whether a text is read as it is written, with and without what nobody sees; otherwise as it is meant, whatever
+    spaces it has."""
 
 
 class Rules(Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_SEVEN_DIGITS = re.compile(r"[0-9](?:[ ().-]{0,2}[0-9]){6}")
+_SEVEN_DIGITS = re.compile("[ ().-]{0,2}+".join(["[0-9]"] * 7))
 NUMBER_CHARS = 48
 """More than any number that is looked for has, separators and all."""
 _NUMBER_TAIL = re.compile(r"[0-9 ().+-]{0,48}")

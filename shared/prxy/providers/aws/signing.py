@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from prxy.canonical.errors import ProviderUnavailable, StoreUnavailable
 from prxy.providers.aws.credentials import CredentialSource
-from prxy.providers.aws.sigv4 import Credentials, Scope, Signable, sign, signing_key
+from prxy.providers.aws.sigv4 import Scope, Signable, sign, timestamp
 from prxy.providers.transport import HttpRequest
 
 
@@ -23,7 +23,6 @@ class RequestSigner:
         self._service, self._region = service, region
         self._credentials = credentials
         self._clock = clock
-        self._key: tuple[str, str, bytes] = ("", "", b"")
 
     async def __call__(self, request: HttpRequest) -> HttpRequest:
         """Raises ProviderUnavailable where there are no credentials."""
@@ -35,18 +34,7 @@ class RequestSigner:
         signable = Signable(
             method=request.method,
             path=parts.path,
-            headers={"content-type": request.headers["content-type"], "host": parts.netloc},
-            body=request.body,
+            headers=(("content-type", request.headers["content-type"]), ("host", parts.netloc)),
         )
-        now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock()))
-        scope = Scope(region=self._region, service=self._service, timestamp=now)
-        signed = sign(signable, credentials, scope, self._day_key(credentials, scope))
-        del signed["host"]
-        return replace(request, headers={**request.headers, **signed})
-
-    def _day_key(self, credentials: Credentials, scope: Scope) -> bytes:
-        secret, day, key = self._key
-        if (secret, day) != (credentials.secret_key, scope.timestamp[:8]):
-            key = signing_key(credentials.secret_key, scope)
-            self._key = (credentials.secret_key, scope.timestamp[:8], key)
-        return key
+        scope = Scope(region=self._region, service=self._service, timestamp=timestamp(self._clock()))
+        return replace(request, headers={**request.headers, **sign(signable, request.body, credentials, scope)})

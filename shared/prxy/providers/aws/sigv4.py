@@ -5,14 +5,18 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-s
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-from collections.abc import Mapping
+import time
+from functools import lru_cache
+from hashlib import sha256
 from urllib.parse import quote
 
 from msgspec import Struct
 
 ALGORITHM = "AWS4-HMAC-SHA256"
+DATE, TOKEN = "x-amz-date", "x-amz-security-token"
+_BLOCK = 64
+"""Bytes of one, in SHA-256."""
 
 
 class Credentials(Struct, frozen=True, kw_only=True):
@@ -34,54 +38,66 @@ class Scope(Struct, frozen=True, kw_only=True):
     timestamp: str
     """UTC, `20261122T210000Z`. AWS refuses one that is more than 15 minutes off."""
 
-    @property
-    def text(self) -> str:
-        return f"{self.timestamp[:8]}/{self.region}/{self.service}/aws4_request"
-
 
 class Signable(Struct, frozen=True, kw_only=True):
+    """A request but for its body."""
+
     method: str
     path: str
     """As it stands on the request line, already percent-encoded once."""
     query: tuple[tuple[str, str], ...] = ()
     """Decoded names and values."""
-    headers: Mapping[str, str]
+    headers: tuple[tuple[str, str], ...]
     """Lower-case names, with `host`. All of them are signed."""
-    body: bytes
 
 
-def signing_key(secret_key: str, scope: Scope) -> bytes:
-    """Good for a day, a region and a service, so callers keep it."""
-    key = _hmac(b"AWS4" + secret_key.encode(), scope.timestamp[:8])
-    return _hmac(_hmac(_hmac(key, scope.region), scope.service), "aws4_request")
+def timestamp(now: float) -> str:
+    """Epoch seconds as a scope has them."""
+    second = int(now)
+    return f"{_minute(second // 60)}{second % 60:02d}Z"
 
 
-def sign(request: Signable, credentials: Credentials, scope: Scope, key: bytes | None = None) -> dict[str, str]:
-    """The headers to send: those given and `x-amz-date`, `x-amz-security-token`, `authorization`."""
-    headers = {**request.headers, "x-amz-date": scope.timestamp}
-    if credentials.token:
-        headers["x-amz-security-token"] = credentials.token
-    names = sorted(headers)
-    signed = ";".join(names)
-    canonical = "\n".join(
-        (
-            request.method,
-            quote(request.path or "/", safe="/~"),
-            _canonical_query(request.query),
-            *(f"{name}:{' '.join(headers[name].split())}" for name in names),
-            "",
-            signed,
-            hashlib.sha256(request.body).hexdigest(),
-        )
-    )
-    digest = hashlib.sha256(canonical.encode()).hexdigest()
-    to_sign = f"{ALGORITHM}\n{scope.timestamp}\n{scope.text}\n{digest}"
-    key = key or signing_key(credentials.secret_key, scope)
-    signature = hmac.digest(key, to_sign.encode(), "sha256").hex()
-    headers["authorization"] = (
-        f"{ALGORITHM} Credential={credentials.access_key}/{scope.text}, SignedHeaders={signed}, Signature={signature}"
-    )
-    return headers
+@lru_cache(maxsize=4)
+def _minute(minute: int) -> str:
+    return time.strftime("%Y%m%dT%H%M", time.gmtime(minute * 60))
+
+
+def sign(request: Signable, body: bytes, credentials: Credentials, scope: Scope) -> dict[str, str]:
+    """The headers to send besides those given: `x-amz-date`, `x-amz-security-token`, `authorization`."""
+    now, token = scope.timestamp, credentials.token
+    to_date, to_body, names = _outline(request, token)
+    place, inner, outer = _key(credentials.secret_key, now[:8], scope.region, scope.service)
+    canonical = f"{to_date}{now}{to_body}{sha256(body).hexdigest()}"
+    to_sign = f"{ALGORITHM}\n{now}\n{place}\n{sha256(canonical.encode()).hexdigest()}"
+    signature = sha256(outer + sha256(inner + to_sign.encode()).digest()).hexdigest()
+    credential = f"{ALGORITHM} Credential={credentials.access_key}/{place}"
+    added = {DATE: now, "authorization": f"{credential}, SignedHeaders={names}, Signature={signature}"}
+    return {**added, TOKEN: token} if token else added
+
+
+@lru_cache(maxsize=64)
+def _outline(request: Signable, token: str | None) -> tuple[str, str, str]:
+    """The canonical request up to its date, and from there up to the hash of its body; the names of what is signed."""
+    given = {**dict(request.headers), DATE: "", **({TOKEN: token} if token else {})}
+    names = sorted(given)
+    lines = (f"{name}:{' '.join(given[name].split())}" for name in names)
+    path, signed = quote(request.path or "/", safe="/~"), ";".join(names)
+    text = "\n".join((request.method, path, _canonical_query(request.query), *lines, "", signed, ""))
+    before, date, after = text.partition(f"\n{DATE}:")
+    return before + date, after, signed
+
+
+@lru_cache(maxsize=8)
+def _key(secret_key: str, day: str, region: str, service: str) -> tuple[str, bytes, bytes]:
+    """The place that a key is good for, and what HMAC-SHA256 puts before a text and before the hash of that.
+
+    https://www.rfc-editor.org/rfc/rfc2104: beginning anew with the key costs more than the signature itself.
+    """
+    key = b"AWS4" + secret_key.encode()
+    for part in (day, region, service, "aws4_request"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    padded = key.ljust(_BLOCK, b"\0")
+    return f"{day}/{region}/{service}/aws4_request", padded.translate(hmac.trans_36), padded.translate(hmac.trans_5C)
 
 
 def _canonical_query(query: tuple[tuple[str, str], ...]) -> str:
@@ -92,7 +108,3 @@ def _canonical_query(query: tuple[tuple[str, str], ...]) -> str:
 
 def _quoted(text: str) -> str:
     return quote(text, safe="-_.~")
-
-
-def _hmac(key: bytes, text: str) -> bytes:
-    return hmac.digest(key, text.encode(), "sha256")

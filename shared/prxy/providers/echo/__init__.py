@@ -5,7 +5,6 @@ It speaks OpenAI's Chat Completions and sits behind the transport port, so a cal
 
 from __future__ import annotations
 
-from prxy.formats import openai_chat
 from prxy.providers.auth import none_needed
 from prxy.providers.base import Provider, Speaks
 from prxy.providers.echo.transport import EchoTransport
@@ -14,6 +13,6 @@ PROVIDER = Provider(
     name="prxy",
     base_url="http://echo.invalid/v1",  # never dialled
     auth=none_needed,
-    speaks=(Speaks(format=openai_chat.FORMAT, path="/chat/completions"),),
+    speaks=(Speaks(wire="openai_chat", path="/chat/completions"),),
     transport=EchoTransport(),
 )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Protocol
 
 from prxy.canonical.errors import ProviderError, ProviderTimeout
+from prxy.providers.lean.alarm import Alarm
 from prxy.providers.limits import TOO_SLOW
 from prxy.providers.transport import Deadlines
 
@@ -14,28 +15,25 @@ from prxy.providers.transport import Deadlines
 class Source(Protocol):
     """Where a reply comes from, while it comes."""
 
+    alarm: Alarm
+    """Rings `overdue`."""
+
     def resume(self) -> None: ...
     def abort(self) -> None: ...
 
 
 class LeanReply:
-    """Filled by its connection, drained by its caller; lives on alone once the last byte is in.
-
-    One timer serves all deadlines. It is set when the caller begins to wait and not touched by reads: when it fires it
-    looks at what is due by then and, mostly, goes back to sleep.
-    """
+    """Filled by its connection, drained by its caller; lives on alone once the last byte is in."""
 
     __slots__ = (
-        "_alarm",
         "_asked",
-        "_bodiless_method",
         "_deadlines",
-        "_due",
         "_error",
         "_loop",
         "_parts",
         "_total_at",
         "_waiter",
+        "bodiless",
         "connection",
         "ended",
         "headers",
@@ -51,42 +49,35 @@ class LeanReply:
         """Nothing more will come, for better or worse."""
         self.held_bytes = 0
         """Received and not yet taken by the caller."""
+        self.bodiless = bodiless
+        """Whether the head announces a body that does not come (HEAD)."""
         self._loop = asyncio.get_running_loop()
         self._deadlines = deadlines
         self._total_at = total_at
-        self._due = total_at
-        self._bodiless_method = bodiless
         self._parts: list[bytes] = []
         self._error: ProviderError | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._alarm: asyncio.TimerHandle | None = None
         self._asked = False
 
     # What the connection brings
-
-    @property
-    def bodiless(self) -> bool:
-        """Whether the head announces a body that does not come (HEAD)."""
-        return self._bodiless_method
 
     def begin(self, status: int, headers: Mapping[str, str]) -> None:
         self.status = status
         self.headers = headers
 
-    def add(self, data: bytes) -> None:
-        self._parts.append(data)
-        self.held_bytes += len(data)
+    def add(self, parts: Iterable[bytes], size: int) -> None:
+        self._parts += parts
+        self.held_bytes += size
 
     def end(self, error: ProviderError | None = None) -> None:
         """The body is complete, or will never be. What came before stays readable."""
         if self.ended:
             return
         self.ended = True
-        self.connection = None
         self._error = error
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+        if self.connection is not None:
+            self.connection.alarm.rest()
+            self.connection = None
         self.wake()
 
     def wake(self) -> None:
@@ -121,56 +112,51 @@ class LeanReply:
     async def __anext__(self) -> bytes:
         """What has come since the last time. A cancelled wait loses nothing: ask again, or `aclose`."""
         while not self._parts:
-            if self._error is not None:
-                raise self._error
             if self.ended:
-                raise StopAsyncIteration
-            if self.connection is not None:
-                self.connection.resume()
+                raise self._error or StopAsyncIteration
             await self._wait(self._deadlines.idle_s)
-        parts, self._parts = self._parts, []
-        self.held_bytes = 0
+        parts = self._take()
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def read(self) -> bytes:
-        return b"".join([chunk async for chunk in self.chunks()])
+        parts = self._take()
+        while not self.ended:
+            await self._wait(self._deadlines.idle_s)
+            parts += self._take()
+        if self._error is not None:
+            raise self._error
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _take(self) -> list[bytes]:
+        parts, self._parts = self._parts, []
+        self.held_bytes = 0
+        if self.connection is not None:
+            self.connection.resume()
+        return parts
 
     async def aclose(self) -> None:
         self._parts = []
         self._abandon()
 
-    def _abandon(self) -> None:
+    def _abandon(self, error: ProviderError | None = None) -> None:
         connection = self.connection
         if connection is not None:
             connection.abort()
-        self.end()
-
-    # Deadlines
+        self.end(error)
 
     async def _wait(self, limit_s: float) -> None:
         """Until there is something to see. Every limit counts from here: time the caller spent elsewhere is its own."""
-        self._due = due = min(self._loop.time() + limit_s, self._total_at)
-        alarm = self._alarm
-        if alarm is None or alarm.when() > due:
-            self._set_alarm(due)
+        if self.connection is not None:
+            self.connection.alarm.set(min(self._loop.time() + limit_s, self._total_at))
         self._waiter = waiter = self._loop.create_future()
         try:
             await waiter
         finally:
             self._waiter = None
 
-    def _set_alarm(self, at: float) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._alarm = self._loop.call_at(at, self._on_alarm)
-
-    def _on_alarm(self) -> None:
-        self._alarm = None
-        now = self._loop.time()
-        if now >= self._total_at or (self._waiter is not None and now >= self._due):
-            connection = self.connection
-            self.end(ProviderTimeout(TOO_SLOW))
-            if connection is not None:
-                connection.abort()
+    def overdue(self) -> None:
+        """The alarm rang. While the caller is elsewhere, only the whole may be late."""
+        if self._waiter is None and self.connection is not None and self._loop.time() < self._total_at:
+            self.connection.alarm.set(self._total_at)
         else:
-            self._set_alarm(self._total_at if self._waiter is None else self._due)
+            self._abandon(ProviderTimeout(TOO_SLOW))

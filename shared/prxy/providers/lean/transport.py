@@ -18,6 +18,9 @@ from prxy.providers.transport import HttpRequest
 _NEXT_ADDRESS_S = 0.25
 """How long one of a host's addresses may take before the next is tried beside it (RFC 8305, section 8)."""
 
+BUFFER_BYTES = 64 * 1024
+"""One for all connections: what was read is copied out of it before the loop goes on."""
+
 _KEEP_ALIVE = re.compile(r"\btimeout=(\d{1,6})\b", re.IGNORECASE)
 
 
@@ -28,6 +31,7 @@ class LeanTransport:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pool = Pool()
         self._open: set[Connection] = set()
+        self._buffer = bytearray(BUFFER_BYTES)
 
     async def send(self, request: HttpRequest) -> LeanReply:
         loop = self._current_loop()
@@ -85,6 +89,9 @@ class LeanTransport:
             self._pool.put(connection, now, int(promised[1]) - 1.0)
         else:
             self._pool.put(connection, now)
+
+    def buffer(self) -> bytearray:
+        return self._buffer
 
     def lost(self, connection: Connection) -> None:
         self._open.discard(connection)
